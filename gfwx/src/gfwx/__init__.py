@@ -1,0 +1,45 @@
+"""GFWX: a fast wavelet codec for images, lossless and lossy, 8 and 16 bits, color and Bayer.
+
+>>> import gfwx
+>>> data = gfwx.encode(image)  # doctest: +SKIP
+>>> same = gfwx.decode(data)  # doctest: +SKIP
+"""
+
+from importlib.metadata import version as _version
+
+from gfwx import transforms
+from gfwx.codec import decode, encode
+from gfwx.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    GfwxError,
+    IncompleteDataError,
+    LimitError,
+    MalformedError,
+    UnsupportedError,
+)
+from gfwx.files import imread, imwrite
+from gfwx.header import Encoder, Filter, Header, Intent, read_header
+
+__version__ = _version("gfwx")
+
+__all__ = [
+    "ArgumentError",
+    "ArgumentTypeError",
+    "Encoder",
+    "Filter",
+    "GfwxError",
+    "Header",
+    "IncompleteDataError",
+    "Intent",
+    "LimitError",
+    "MalformedError",
+    "UnsupportedError",
+    "__version__",
+    "decode",
+    "encode",
+    "imread",
+    "imwrite",
+    "read_header",
+    "transforms",
+]
