@@ -188,7 +188,7 @@ def resolve(transform: Transform, intent: Intent, channels: int, layers: int) ->
         return _resolve_name(transform, intent, channels, layers)
     try:
         items = tuple(transform)
-        if items and isinstance(items[0], Step):
+        if not items or isinstance(items[0], Step):
             items = program(items)  # type: ignore[arg-type]
         flat = tuple(operator.index(item) for item in items)  # type: ignore[arg-type]
     except (TypeError, AttributeError):
