@@ -1,0 +1,158 @@
+"""Everything that is run on this repository, each session in a clean environment of its own.
+
+``python -m nox -l`` lists the sessions. A package name narrows a session to that package, and
+whatever else follows ``--`` goes to the program that it runs::
+
+    python -m nox -s tests -- gfwx -k header
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).resolve().parent
+CONSTRAINTS = str(ROOT / "constraints.txt")
+PACKAGES = ("gfwx", "vaetheory")
+
+# How meson is to build gfwx for the sweeps of `tests_full`.
+BUILDS = {
+    "release": [],
+    "boundscheck": ["-Dboundscheck=true"],
+    "sanitizers": [
+        "-Dboundscheck=false",
+        "-Dbuildtype=debugoptimized",
+        "-Db_sanitize=address,undefined",
+        "-Db_lundef=false",
+        "-Dc_args=-fno-sanitize-recover=undefined",
+    ],
+}
+
+nox.options.default_venv_backend = "virtualenv"
+nox.options.error_on_external_run = True
+nox.options.sessions = ["lint", "tests"]
+
+
+def arguments(session: nox.Session, package: str) -> list[str]:
+    """Return what follows the package names, or skip the session if another package is meant."""
+    asked = [argument for argument in session.posargs if argument in PACKAGES]
+    if asked and package not in asked:
+        session.skip(f"asked for {', '.join(asked)} only")
+    return [argument for argument in session.posargs if argument not in PACKAGES]
+
+
+def group(package: str, name: str) -> list[str]:
+    """Return the requirements of one of the package's dependency groups."""
+    return list(nox.project.dependency_groups(nox.project.load_toml(f"{package}/pyproject.toml"), name))
+
+
+def install(session: nox.Session, *what: str) -> None:
+    """Install at the pinned versions, those used in isolated builds included."""
+    pinned = {"PIP_CONSTRAINT": CONSTRAINTS, "PIP_BUILD_CONSTRAINT": CONSTRAINTS}
+    session.install("--constraint", CONSTRAINTS, *what, env=pinned)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Compress real photographs: a table of figures and a sheet of progressive decoding."""
+    rest = arguments(session, "gfwx")
+    install(session, "./gfwx", *group("gfwx", "demo"))
+    session.chdir("gfwx")
+    session.run("python", "demo/demo.py", *rest)
+
+
+@nox.session
+@nox.parametrize("package", PACKAGES, ids=PACKAGES)
+def tests(session: nox.Session, package: str) -> None:
+    """Test the installed package."""
+    rest = arguments(session, package)
+    install(session, f"./{package}", *group(package, "test"))
+    session.chdir(package)
+    session.run("pytest", *rest)
+
+
+@nox.session
+@nox.parametrize("build", BUILDS, ids=BUILDS)
+def tests_full(session: nox.Session, build: str) -> None:
+    """Test gfwx with the long sweeps too, and again with checked and with sanitized kernels."""
+    rest = arguments(session, "gfwx")
+    options = [f"--config-settings=setup-args={option}" for option in BUILDS[build]]
+    install(session, *options, "./gfwx", *group("gfwx", "test"))
+    environment = {}
+    if build == "sanitizers":
+        environment = sanitizer_environment(session)
+    session.chdir("gfwx")
+    # In the special builds the question is memory, not the arithmetic of every picture.
+    files = [] if build == "release" else ["tests/test_mutations.py", "tests/test_conformance.py"]
+    session.run("pytest", "-m", "slow or not slow", *files, *rest, env=environment)
+
+
+def sanitizer_environment(session: nox.Session) -> dict[str, str]:
+    """Return the variables under which an uninstrumented Python runs instrumented modules."""
+    runtime = session.run("gcc", "-print-file-name=libasan.so", external=True, silent=True)
+    return {
+        "LD_PRELOAD": str(runtime).strip(),
+        # Python itself leaks at exit, by design.
+        "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+        # Without it small objects come from Python's own pools, out of the sanitizer's sight.
+        "PYTHONMALLOC": "malloc",
+    }
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and types: ruff, cython-lint, mypy."""
+    asked = [name for name in PACKAGES if name in session.posargs]
+    packages = asked or list(PACKAGES)
+    files = packages if asked else ["."]
+    install(session, "ruff", "cython-lint", "mypy", "numpy", "nox", "pytest", "hypothesis")
+    session.run("ruff", "check", *files)
+    session.run("ruff", "format", "--check", *files)
+    session.run("cython-lint", *packages)
+    for package in packages:
+        # One run each: their test folders hold modules of the same names.
+        session.run("mypy", f"{package}/src", f"{package}/tests")
+    if not asked:
+        session.run("mypy", "noxfile.py")
+
+
+@nox.session
+@nox.parametrize("package", PACKAGES, ids=PACKAGES)
+def wheels(session: nox.Session, package: str) -> None:
+    """Build the source distribution, from that the wheel, and test it in a clean environment."""
+    rest = arguments(session, package)
+    install(session, "build")
+    dist = ROOT / "dist"
+    for old in dist.glob(f"{package}-*"):
+        old.unlink()
+    pinned = {"PIP_CONSTRAINT": CONSTRAINTS, "PIP_BUILD_CONSTRAINT": CONSTRAINTS}
+    session.run("python", "-m", "build", "--outdir", str(dist), package, env=pinned)
+    (wheel,) = dist.glob(f"{package}-*.whl")
+
+    with tempfile.TemporaryDirectory() as folder:
+        session.run("python", "-m", "venv", folder)
+        python = str(next(Path(folder).glob("*/python*")))
+        pip = [python, "-m", "pip", "--disable-pip-version-check"]
+        session.run(*pip, "install", "--constraint", CONSTRAINTS, str(wheel), external=True)
+        if package == "gfwx":
+            listing = session.run(*pip, "list", "--format=json", external=True, silent=True)
+            installed = {entry["name"] for entry in json.loads(str(listing))}
+            if extra := installed - {"gfwx", "numpy", "pip", "setuptools"}:
+                session.error(f"gfwx should need only NumPy, but brought {sorted(extra)}")
+        test = group(package, "test")
+        session.run(*pip, "install", "--constraint", CONSTRAINTS, *test, external=True)
+        session.chdir(package)
+        session.run(python, "-m", "pytest", *rest, external=True)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Time the codec against others, one thread each."""
+    rest = arguments(session, "gfwx")
+    install(session, "./gfwx", "-r", "bench/requirements.txt")
+    session.chdir("bench")
+    session.run("pytest", *rest)
