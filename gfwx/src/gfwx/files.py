@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import mmap
-import os
 import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gfwx.codec import decode, encode
 
 if TYPE_CHECKING:
+    import os
+
     from numpy.typing import ArrayLike
 
 
@@ -39,7 +41,7 @@ def imread(path: str | os.PathLike[str], **options: Any) -> Any:
     OSError
         The file cannot be read.
     """
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         try:
             # Not closed here: an error on its way to the caller may still refer to the mapping.
             data: mmap.mmap | bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -71,20 +73,18 @@ def imwrite(path: str | os.PathLike[str], image: ArrayLike, **options: Any) -> N
         The file cannot be written.
     """
     data = encode(image, **options)
-    target = os.path.realpath(path)
-    if os.path.exists(target) and not os.path.isfile(target):  # a pipe or device keeps its place
-        with open(target, "wb") as file:
-            file.write(data)
+    target = Path(path).resolve()
+    if target.exists() and not target.is_file():  # a pipe or device keeps its place
+        target.write_bytes(data)
         return
-    folder, name = os.path.split(target)
-    temporary = os.path.join(folder, f".{name}.{secrets.token_hex(8)}.tmp")
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
     try:
-        with open(temporary, "xb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
-        if os.path.exists(target):
-            os.chmod(temporary, os.stat(target).st_mode & 0o7777)
-        os.replace(temporary, target)
+        if target.exists():
+            temporary.chmod(target.stat().st_mode & 0o7777)
+        temporary.replace(target)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(temporary)
+            temporary.unlink()
         raise

@@ -62,7 +62,7 @@ _ENCODERS: Final = tuple(Encoder)
 _INTENTS: Final = tuple(Intent)
 # A plain string finds its entry too, since a StrEnum hashes and compares as its value.
 _ENCODER_CODES: Final = {encoder: code for code, encoder in enumerate(Encoder)}
-_FILTER_CODES: Final = {filter: code for code, filter in enumerate(Filter)}
+_FILTER_CODES: Final = {wavelet: code for code, wavelet in enumerate(Filter)}
 _INTENT_CODES: Final = {intent: code for code, intent in enumerate(Intent)}
 _INTEGERS: Final = (
     "width",
@@ -275,7 +275,7 @@ class Header:
             raise IncompleteDataError(
                 f"header and metadata have {end} bytes, but only {present} are there", end
             )
-        filter, vertical_levels = _FILTERS[filter_code]
+        wavelet, vertical_levels = _FILTERS[filter_code]
         return cls(
             width,
             height,
@@ -286,7 +286,7 @@ class Header:
             (coding >> 13 & 0x3FF) + 1,
             (coding >> 5 & 0xFF) + 1,
             (coding & 0x1F) + 2,
-            filter,
+            wavelet,
             vertical_levels,
             _ENCODERS[encoder_code],
             _INTENTS[intent_code],

@@ -276,6 +276,26 @@ def check_decodable(program: Program, planes: int) -> None:
         _check_planes(target, terms, flag, planes, MalformedError)
 
 
+@lru_cache(maxsize=64)
+def in_reverse(program: Program) -> Program:
+    """Program with its steps in reverse order, in which decoding undoes them.
+
+    Parameters
+    ----------
+    program : Program
+        Flat integers, with the end mark, checked.
+
+    Returns
+    -------
+    Program
+        The same steps, last first.
+    """
+    reverse: list[int] = []
+    for target, terms, denominator, flag in reversed(_parse(program, MalformedError)):
+        reverse += [target, *terms, -1, denominator, flag]
+    return (*reverse, -1)
+
+
 def chroma_planes(program: Program, planes: int) -> list[bool]:
     """Tell which planes are chroma, that is, coded with the quality for chroma.
 

@@ -1,0 +1,91 @@
+"""The adaptive part of coding, the same for both directions (format, section 9)."""
+from libc.stdint cimport int64_t, uint32_t
+
+cdef enum:
+    TURBO = 0
+    FAST = 1
+    CONTEXTUAL = 2
+    HIGH_BITRATE = 3
+    LOSSLESS = 1024
+    SATURATED = 4096  # magnitudes are squared up to here
+
+
+cdef struct Pass:  # state of a pass, kept from row to row
+    int encoder
+    uint32_t mean      # 16 times the mean magnitude
+    uint32_t square    # 16 times the mean square
+    uint32_t run       # zeros counted (encoding) or yet to come (decoding)
+    int run_bits       # k of the run coder; 0: zeros are not counted
+    bint run_read      # decoding: the length of the run before the next coefficient is known
+    bint chroma
+    bint lossless
+
+
+cdef inline Pass start_pass(int encoder, int quality, int64_t step, bint chroma) noexcept nogil:
+    """``step`` is in the full-size picture."""
+    cdef Pass state
+    state.encoder = encoder
+    state.mean = state.square = state.run = 0
+    state.run_bits = 1 if encoder == TURBO and quality * step < 2048 else 0
+    state.run_read = False
+    state.chroma = chroma
+    state.lossless = quality == LOSSLESS
+    return state
+
+
+cdef inline uint32_t decayed(uint32_t mean) noexcept nogil:
+    """``(15 mean + 7) >> 4``, the sum wrapping as the format has it."""
+    return (15 * mean + 7) >> 4
+
+
+cdef inline uint32_t saturated_square(uint32_t magnitude) noexcept nogil:
+    magnitude = magnitude if magnitude < SATURATED else SATURATED
+    return magnitude * magnitude
+
+
+cdef struct Code:
+    int bits     # k
+    bint signed  # S, else I
+
+
+cdef inline Code code_of(uint32_t mean, uint32_t square, bint chroma) noexcept nogil:
+    """The code of the next coefficient: the table of classes.
+
+    The thresholds grow from row to row (square is at most 2^28, so none wraps); the number of
+    those reached is the row, and in rows 2 to 4 a last comparison takes S with one bit less.
+    """
+    cdef uint32_t e = mean * mean
+    cdef int row = (
+        (e >= 2 * square + (250 if chroma else 100)) + (e >= 2 * square + 950)
+        + (e >= 3 * square + 3000) + (e >= 3 * square + 12000) + (e >= 4 * square + 44000)
+    )
+    cdef Code code
+    if row < 2:
+        code.signed = False
+    elif row == 2:
+        code.signed = e < 5 * square + 400
+    elif row == 3:
+        code.signed = e < 5 * square + 3000
+    elif row == 4:
+        code.signed = e < 6 * square + 12000
+    else:
+        code.signed = True
+    code.bits = row - code.signed
+    return code
+
+
+cdef inline int fast_run_bits(uint32_t mean) noexcept nogil:
+    return 4 if mean < 1 else 3 if mean < 2 else 2 if mean < 4 else 1 if mean < 8 else 0
+
+
+cdef inline int contextual_run_bits(uint32_t mean, uint32_t square, bint lossless) noexcept nogil:
+    cdef uint32_t e = mean * mean
+    if lossless:
+        return 1 if mean < 2 else 0
+    if mean < 4 and square < 2:
+        return 4
+    if mean < 8 and square < 4:
+        return 3
+    if 2 * e < 3 * square + 48:
+        return 2
+    return 1 if 2 * e < 5 * square + 32 else 0

@@ -1,0 +1,93 @@
+"""Bit strings in 32-bit little-endian words, filled from the top (format, section 2)."""
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport realloc
+
+
+cdef struct BitWriter:
+    uint8_t* data       # owned by the caller, grown by reserve()
+    uint8_t* next       # where the next word goes
+    uint8_t* end
+    uint64_t pending    # the last ``count`` bits written, count < 32
+    int count
+
+
+cdef inline int reserve(BitWriter* writer, int64_t size) noexcept nogil:
+    """Make room for ``size`` more bytes; -1 if there is no memory."""
+    cdef int64_t used = writer.next - writer.data
+    cdef int64_t room = writer.end - writer.data
+    cdef uint8_t* data
+    if room - used >= size:
+        return 0
+    room = 2 * room + size
+    data = <uint8_t*>realloc(writer.data, room)
+    if data == NULL:
+        return -1
+    writer.data = data
+    writer.next = data + used
+    writer.end = data + room
+    return 0
+
+
+cdef inline void put_word(BitWriter* writer, uint32_t word) noexcept nogil:
+    writer.next[0] = word & 255
+    writer.next[1] = (word >> 8) & 255
+    writer.next[2] = (word >> 16) & 255
+    writer.next[3] = word >> 24
+    writer.next += 4
+
+
+cdef inline void put_bits(BitWriter* writer, uint32_t value, int n) noexcept nogil:
+    """Append the low n bits of ``value``, which has no others; n <= 32."""
+    writer.pending = (writer.pending << n) | value
+    writer.count += n
+    if writer.count >= 32:
+        writer.count -= 32
+        put_word(writer, <uint32_t>(writer.pending >> writer.count))
+
+
+cdef inline void pad_word(BitWriter* writer) noexcept nogil:
+    if writer.count > 0:
+        put_bits(writer, 0, 32 - writer.count)
+
+
+cdef struct BitReader:
+    const uint8_t* next  # the next word to take in
+    int64_t words        # left to take in; negative: zeros have been taken in past the end
+    uint64_t window      # the next bits, from the top
+    int count            # how many of them are valid
+
+
+cdef inline uint32_t get_word(const uint8_t* data) noexcept nogil:
+    return (
+        <uint32_t>data[0] | (<uint32_t>data[1] << 8)
+        | (<uint32_t>data[2] << 16) | (<uint32_t>data[3] << 24)
+    )
+
+
+cdef inline BitReader reader_of(const uint8_t* data, int64_t words) noexcept nogil:
+    cdef BitReader reader
+    reader.next = data
+    reader.words = words
+    reader.window = 0
+    reader.count = 0
+    return reader
+
+
+cdef inline void refill(BitReader* reader) noexcept nogil:
+    """At least 33 bits in the window; zeros after the end."""
+    if reader.count <= 32:
+        if reader.words > 0:
+            reader.window |= <uint64_t>get_word(reader.next) << (32 - reader.count)
+            reader.next += 4
+        reader.words -= 1
+        reader.count += 32
+
+
+cdef inline void skip_bits(BitReader* reader, int n) noexcept nogil:
+    reader.window <<= n
+    reader.count -= n
+
+
+cdef inline bint overrun(const BitReader* reader) noexcept nogil:
+    """Whether more bits were used than there are."""
+    return reader.words < 0 and -32 * reader.words > reader.count

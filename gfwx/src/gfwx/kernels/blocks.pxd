@@ -1,0 +1,115 @@
+"""Blocks of a level and the coefficients inside (format, section 8)."""
+from libc.stdint cimport int64_t, uint8_t
+
+from gfwx.kernels.geometry cimport Component, Lattice, lattice_at
+
+
+cdef struct Level:  # one level of one tranche, for all planes
+    int level               # in the picture being made
+    int levels              # that a component has there
+    int64_t tranche
+    int64_t block_columns   # blocks across, and down
+    int64_t block_rows
+    int block_bits          # a component's block has 2^block_bits rows and columns of the lattice
+    int encoder
+    int quality
+    int chroma_quality
+    int64_t step            # in the full-size picture, doubled in Bayer mode
+    const Component* components
+    int component_count     # 1, or 4 in Bayer mode, in coding order
+    int64_t plane_stride
+    const uint8_t* chroma   # of each plane
+
+
+cdef inline Level level_of(
+    const int64_t* fields, const Component* components, int component_count,
+    int64_t plane_stride, const uint8_t* chroma,
+) noexcept nogil:
+    """From the fields that ``Layout.level`` gives."""
+    cdef Level level
+    level.level = <int>fields[0]
+    level.levels = <int>fields[1]
+    level.tranche = fields[2]
+    level.block_columns = fields[3]
+    level.block_rows = fields[4]
+    level.block_bits = <int>fields[5]
+    level.encoder = <int>fields[6]
+    level.quality = <int>fields[7]
+    level.chroma_quality = <int>fields[8]
+    level.step = fields[9]
+    level.components = components
+    level.component_count = component_count
+    level.plane_stride = plane_stride
+    level.chroma = chroma
+    return level
+
+
+cdef struct Block:  # the part of a block that lies in one component
+    const Component* component
+    Lattice lattice
+    int level
+    int levels
+    int64_t plane       # where its plane starts
+    int64_t first_row   # of the lattice
+    int64_t last_row
+    int64_t first_column
+    int64_t last_column
+    int block_bits
+    bint has_dc
+    bint chroma
+    int quality
+
+
+cdef inline Block block_at(const Level* level, int64_t index, int component) noexcept nogil:
+    """Block ``index`` in the order plane, block row, block column."""
+    cdef Block block
+    cdef int64_t x = index % level.block_columns
+    cdef int64_t y = index // level.block_columns % level.block_rows
+    cdef int64_t plane = index // (level.block_columns * level.block_rows)
+    cdef int64_t size = (<int64_t>1) << level.block_bits
+    cdef int64_t tranche_rows = 1
+    block.component = level.components + component
+    block.lattice = lattice_at(block.component, level.level)
+    if block.lattice.split:
+        tranche_rows = (<int64_t>1) << (block.component.split_levels - level.level)
+    block.level = level.level
+    block.levels = level.levels
+    block.plane = plane * level.plane_stride
+    block.first_row = level.tranche * tranche_rows + y * size
+    block.last_row = min(
+        block.first_row + size, min((level.tranche + 1) * tranche_rows, block.lattice.rows))
+    block.first_column = x * size
+    block.last_column = min(block.first_column + size, block.lattice.columns)
+    block.block_bits = level.block_bits
+    block.chroma = component > 0 if level.component_count > 1 else level.chroma[plane]
+    block.quality = level.chroma_quality if block.chroma else level.quality
+    block.has_dc = (
+        level.level == level.levels - 1 and x == 0 and y == 0
+        and block.first_row < block.last_row and block.first_column < block.last_column)
+    return block
+
+
+cdef inline bint is_whole_row(const Block* block, int64_t row) noexcept nogil:
+    """Whether all columns of this row are coded at this level, else the odd ones."""
+    return block.lattice.split and row & 1
+
+
+cdef inline int64_t row_start(const Block* block, int64_t row) noexcept nogil:
+    """Where the coded coefficients of a row lie."""
+    cdef int64_t place = (
+        block.plane + block.lattice.offset + row * block.lattice.row_stride)
+    if is_whole_row(block, row):
+        return place + block.first_column
+    return place + block.lattice.low_columns + (block.first_column >> 1)
+
+
+cdef inline int64_t row_length(const Block* block, int64_t row) noexcept nogil:
+    if block.last_column <= block.first_column:
+        return 0
+    if is_whole_row(block, row):
+        return block.last_column - block.first_column
+    return (block.last_column >> 1) - (block.first_column >> 1)
+
+
+cdef inline int64_t dc_place(const Block* block) noexcept nogil:
+    return block.plane + block.lattice.offset + block.first_row * block.lattice.row_stride

@@ -1,0 +1,160 @@
+"""Wavelet lifting of rows (format, section 6). Every sum is made in int32 and wraps.
+
+A row is lifted from its interleaved form into halves: low, the even columns, and high, the odd
+ones. Outside neighbors repeat the last inside one, which is what the format's replacements come
+to; so the halves are padded by copies and the loops need no special ends.
+"""
+from libc.stdint cimport int32_t
+
+from gfwx.kernels.geometry cimport coefficient_t
+
+# Coefficients that a half must have room for on either side.
+cdef enum:
+    PADDING = 16
+
+
+cdef inline int32_t half(int32_t n) noexcept nogil:
+    """n / 2, toward zero."""
+    return (n + ((n >> 31) & 1)) >> 1
+
+
+cdef inline int32_t quarter(int32_t n) noexcept nogil:
+    """n / 4, toward zero."""
+    return (n + ((n >> 31) & 3)) >> 2
+
+
+cdef inline coefficient_t interpolate(
+    coefficient_t a, coefficient_t b, coefficient_t c, coefficient_t d
+) noexcept nogil:
+    """The cubic: (9 (b + c) - a - d) / 16 rounded, held between b and c."""
+    cdef int32_t n = 9 * (<int32_t>b + <int32_t>c) - <int32_t>a - <int32_t>d
+    cdef int32_t sign = n >> 31
+    n += (8 ^ sign) - sign
+    cdef coefficient_t t = <coefficient_t>((n + ((n >> 31) & 15)) >> 4)
+    cdef coefficient_t least = b if b < c else c
+    cdef coefficient_t most = c if b < c else b
+    t = t if t < most else most
+    return t if t > least else least
+
+
+cdef inline void predict_linear(
+    coefficient_t* odd, const coefficient_t* left, const coefficient_t* right, Py_ssize_t n,
+    bint inverse,
+) noexcept nogil:
+    cdef Py_ssize_t i
+    if inverse:
+        for i in range(n):
+            odd[i] = <coefficient_t>(odd[i] + half(<int32_t>left[i] + <int32_t>right[i]))
+    else:
+        for i in range(n):
+            odd[i] = <coefficient_t>(odd[i] - half(<int32_t>left[i] + <int32_t>right[i]))
+
+
+cdef inline void update_linear(
+    coefficient_t* even, const coefficient_t* left, const coefficient_t* right, Py_ssize_t n,
+    bint inverse,
+) noexcept nogil:
+    cdef Py_ssize_t i
+    if inverse:
+        for i in range(n):
+            even[i] = <coefficient_t>(even[i] - quarter(<int32_t>left[i] + <int32_t>right[i]))
+    else:
+        for i in range(n):
+            even[i] = <coefficient_t>(even[i] + quarter(<int32_t>left[i] + <int32_t>right[i]))
+
+
+cdef inline void predict_cubic(
+    coefficient_t* odd, const coefficient_t* a, const coefficient_t* b, const coefficient_t* c,
+    const coefficient_t* d, Py_ssize_t n, bint inverse,
+) noexcept nogil:
+    cdef Py_ssize_t i
+    if inverse:
+        for i in range(n):
+            odd[i] = <coefficient_t>(odd[i] + interpolate(a[i], b[i], c[i], d[i]))
+    else:
+        for i in range(n):
+            odd[i] = <coefficient_t>(odd[i] - interpolate(a[i], b[i], c[i], d[i]))
+
+
+cdef inline void update_cubic(
+    coefficient_t* even, const coefficient_t* a, const coefficient_t* b, const coefficient_t* c,
+    const coefficient_t* d, Py_ssize_t n, bint inverse,
+) noexcept nogil:
+    cdef Py_ssize_t i
+    if inverse:
+        for i in range(n):
+            even[i] = <coefficient_t>(even[i] - half(interpolate(a[i], b[i], c[i], d[i])))
+    else:
+        for i in range(n):
+            even[i] = <coefficient_t>(even[i] + half(interpolate(a[i], b[i], c[i], d[i])))
+
+
+cdef inline void pad(coefficient_t* values, Py_ssize_t n) noexcept nogil:
+    """Repeat the ends of ``values``, n > 0, twice outside."""
+    cdef coefficient_t* before = values - 2
+    before[0] = before[1] = values[0]
+    values[n] = values[n + 1] = values[n - 1]
+
+
+cdef inline void predict_row(
+    coefficient_t* low, coefficient_t* high, Py_ssize_t low_n, Py_ssize_t high_n, bint cubic,
+    bint inverse,
+) noexcept nogil:
+    pad(low, low_n)
+    if cubic:
+        predict_cubic(high, low - 1, low, low + 1, low + 2, high_n, inverse)
+    else:
+        predict_linear(high, low, low + 1, high_n, inverse)
+
+
+cdef inline void update_row(
+    coefficient_t* low, coefficient_t* high, Py_ssize_t low_n, Py_ssize_t high_n, bint cubic,
+    bint inverse,
+) noexcept nogil:
+    pad(high, high_n)
+    if cubic:  # the first column is never updated
+        update_cubic(low + 1, high - 1, high, high + 1, high + 2, low_n - 1, inverse)
+    else:
+        update_linear(low + 1, high, high + 1, low_n - 1, inverse)
+
+
+cdef inline void deinterleave(
+    const coefficient_t* row, coefficient_t* low, coefficient_t* high, Py_ssize_t n
+) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n >> 1):
+        low[i] = row[2 * i]
+        high[i] = row[2 * i + 1]
+    if n & 1:
+        low[n >> 1] = row[n - 1]
+
+
+cdef inline void interleave(
+    const coefficient_t* low, const coefficient_t* high, coefficient_t* row, Py_ssize_t n
+) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n >> 1):
+        row[2 * i] = low[i]
+        row[2 * i + 1] = high[i]
+    if n & 1:
+        row[n - 1] = low[n >> 1]
+
+
+cdef inline void lift_row(
+    const coefficient_t* row, coefficient_t* low, coefficient_t* high, Py_ssize_t n, bint cubic
+) noexcept nogil:
+    """From ``row`` into padded halves."""
+    deinterleave(row, low, high, n)
+    if n > 1:
+        predict_row(low, high, (n + 1) >> 1, n >> 1, cubic, False)
+        update_row(low, high, (n + 1) >> 1, n >> 1, cubic, False)
+
+
+cdef inline void unlift_row(
+    coefficient_t* low, coefficient_t* high, coefficient_t* row, Py_ssize_t n, bint cubic
+) noexcept nogil:
+    """From padded halves, which are overwritten, into ``row``."""
+    if n > 1:
+        update_row(low, high, (n + 1) >> 1, n >> 1, cubic, True)
+        predict_row(low, high, (n + 1) >> 1, n >> 1, cubic, True)
+    interleave(low, high, row, n)

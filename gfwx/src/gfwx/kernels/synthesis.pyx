@@ -1,0 +1,485 @@
+"""From quantized coefficients to samples: the reverse of analysis.pyx, in the same sweeps.
+
+Each level of unlifting runs down the rows once. Rows enter a ring of eight (four even, four odd)
+dequantized, are unlifted vertically inside it and horizontally as they leave it: into their place
+in the plane, or at the finest level, through the inverse color transform, into the picture.
+"""
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t
+from libc.stdlib cimport free, malloc
+
+from gfwx.kernels.geometry cimport (
+    Component, Lattice, LEVELS, coefficient_t, lattice_at, quality_level,
+)
+from gfwx.kernels.lifting cimport PADDING, deinterleave, interleave, unlift_row
+from gfwx.kernels.planes cimport Picture, apply_program, picture_of, store_row
+from gfwx.kernels.quantization cimport dequantize_row
+from gfwx.kernels.ring cimport Ring, lift_ring_row, padded, ring_for, ring_row
+
+
+cdef struct Sweep:  # what one level of unlifting does to its planes
+    int64_t planes
+    int64_t plane_stride
+    Lattice lattice
+    int64_t rows            # that are made
+    int64_t columns
+    int64_t low_n           # columns of the low half, and of the high half
+    int64_t high_n
+    bint cubic
+    bint vertical
+    bint quarters           # Bayer's last join: each half row is a component of its own
+    int64_t places[4]       # of the first low even, low odd, high even, high odd coefficients
+    const int32_t* factors  # by chroma flag and level, LEVELS apart
+    const uint8_t* chroma   # of each plane; NULL where all are of one kind
+    int level
+    int shift
+
+
+cdef struct Output:  # where the finest level's rows go
+    Picture picture
+    const int32_t* program
+    int64_t row_stride
+    int64_t plane_stride    # four rows, so that clean-up sees those above and below
+    void* rows
+    void* total             # a row for the color program
+    void* cleaned           # rows of all planes
+    int tolerance           # T of the Bayer clean-up; 0: none
+    int green_parity        # of x + y at green sites
+    int64_t first_row       # of the band
+    int64_t last_row
+
+
+cdef void enter(
+    const Sweep* sweep, const coefficient_t* coefficients, const Ring* ring, coefficient_t* unit,
+    bint odd, int64_t pair,
+) noexcept nogil:
+    """Row ``2 pair + odd`` of every plane, dequantized, into the ring in halves."""
+    cdef int64_t plane, place
+    cdef int32_t factor
+    cdef coefficient_t* low
+    cdef coefficient_t* whole = scratch_of(ring, unit)
+    cdef const coefficient_t* source
+    for plane in range(sweep.planes):
+        factor = 0
+        if not sweep.quarters:
+            factor = sweep.factors[
+                (LEVELS if sweep.chroma != NULL and sweep.chroma[plane] else 0) + sweep.level]
+        low = ring_row(ring, unit, plane, odd, pair)
+        source = (
+            coefficients + plane * sweep.plane_stride + 2 * pair * sweep.lattice.row_stride)
+        if odd and not sweep.quarters:
+            source += sweep.places[1]
+            if factor != 0:
+                dequantize_row(source, whole, sweep.columns, factor, sweep.shift)
+                source = whole
+            deinterleave(source, low, low + ring.high, sweep.columns)
+        else:
+            dequantize_row(source + sweep.places[odd], low, sweep.low_n, 0, 0)
+            dequantize_row(
+                source + sweep.places[2 + odd], low + ring.high, sweep.high_n, factor, sweep.shift)
+
+
+cdef void leave(
+    const Sweep* sweep, coefficient_t* coefficients, Output* output, const Ring* ring,
+    coefficient_t* unit, bint odd, int64_t pair,
+) noexcept nogil:
+    """Row ``2 pair + odd`` of every plane from the ring to its place, unlifted horizontally."""
+    cdef int64_t plane, i
+    cdef int64_t y = 2 * pair + odd
+    cdef coefficient_t* halves = scratch_of(ring, unit) + PADDING
+    cdef coefficient_t* row
+    cdef const coefficient_t* low
+    for plane in range(sweep.planes):
+        low = ring_row(ring, unit, plane, odd, pair)
+        for i in range(ring.length):  # other rows still need the original
+            halves[i] = low[i]
+        if output != NULL:
+            row = (
+                <coefficient_t*>output.rows + plane * output.plane_stride
+                + (y & 3) * output.row_stride)
+        else:
+            row = (
+                coefficients + plane * sweep.plane_stride + sweep.lattice.offset
+                + y * sweep.lattice.row_stride)
+        unlift_row(halves, halves + ring.high, row, sweep.columns, sweep.cubic)
+    if output != NULL:
+        finish_row(sweep, output, unit, y)
+
+
+cdef void finish_row(
+    const Sweep* sweep, Output* output, coefficient_t* unit, int64_t y
+) noexcept nogil:
+    """Row y is in the output's rows: invert the color program; store it, or clean the row above."""
+    cdef coefficient_t* rows = <coefficient_t*>output.rows
+    apply_program(
+        rows + (y & 3) * output.row_stride, output.plane_stride, sweep.columns, output.program,
+        <coefficient_t*>output.total, True)
+    if output.tolerance == 0:
+        store(output, unit, y, y)
+        return
+    if y > 0:
+        clean(sweep, output, unit, y - 1)
+    if y == sweep.rows - 1:
+        clean(sweep, output, unit, y)
+
+
+cdef void store(Output* output, coefficient_t* unit, int64_t y, int64_t slot) noexcept nogil:
+    if output.first_row <= y < output.last_row:
+        store_row(
+            <coefficient_t*>output.rows + (slot & 3) * output.row_stride, output.plane_stride,
+            &output.picture, y)
+
+
+cdef void clean(
+    const Sweep* sweep, Output* output, coefficient_t* unit, int64_t y
+) noexcept nogil:
+    """Bayer clean-up of row y, the rows above and below being there (section 10)."""
+    cdef int64_t plane, x, i
+    cdef int32_t tolerance = output.tolerance
+    cdef int32_t boost = output.picture.boost
+    cdef int32_t s, total, n
+    cdef int32_t diagonal[4]
+    cdef const coefficient_t* above
+    cdef const coefficient_t* row
+    cdef const coefficient_t* below
+    cdef coefficient_t* cleaned
+    cdef Output aside = output[0]
+    if not output.first_row <= y < output.last_row:
+        return
+    if y == 0 or y == sweep.rows - 1:
+        store(output, unit, y, y)
+        return
+    for plane in range(sweep.planes):
+        row = <coefficient_t*>output.rows + plane * output.plane_stride
+        above = row + ((y - 1) & 3) * output.row_stride
+        below = row + ((y + 1) & 3) * output.row_stride
+        row += (y & 3) * output.row_stride
+        cleaned = <coefficient_t*>output.cleaned + plane * output.plane_stride
+        for x in range(sweep.columns):
+            cleaned[x] = row[x]
+        x = 1 if (1 + y) & 1 == output.green_parity else 2
+        while x < sweep.columns - 1:
+            s = row[x]
+            diagonal[0] = above[x - 1]
+            diagonal[1] = above[x + 1]
+            diagonal[2] = below[x - 1]
+            diagonal[3] = below[x + 1]
+            total = 4 * s
+            n = 4
+            for i in range(4):
+                if -tolerance <= s - diagonal[i] <= tolerance:
+                    total += diagonal[i]
+                    n += 1
+            # Divided by the boost here, the remainder lost toward zero as the format has it;
+            # multiplied again so that every row is stored in one way.
+            cleaned[x] = <coefficient_t>((total + n / 2) / (n * boost) * boost)
+            x += 2
+    aside.rows = output.cleaned
+    store(&aside, unit, y, 0)
+
+
+cdef int join_pairs(
+    const Sweep* sweep, coefficient_t* coefficients, Output* output, int64_t first_pair,
+    int64_t last_pair,
+) except -1 nogil:
+    """Join the row pairs of a band.
+
+    The update of even row k is undone in turn k, from the odd rows k - 1 and k (cubic: k - 2 to
+    k + 1). In the next turn (cubic: the one after) the prediction of odd row k is undone, from the
+    even rows k and k + 1 (cubic: k - 1 to k + 2), and the pair leaves.
+    """
+    cdef int64_t even_n = (sweep.rows + 1) >> 1
+    cdef int64_t odd_n = sweep.rows >> 1
+    cdef int64_t lag = 2 if sweep.cubic else 1
+    cdef int64_t ahead = 1 if sweep.cubic else 0
+    cdef int64_t turn, pair, odd
+    cdef Ring ring
+    cdef coefficient_t* unit
+    make_ring(sweep, &ring, <coefficient_t>0)
+    unit = <coefficient_t*>ring.memory
+    turn = max(first_pair - ahead, 0)
+    odd = max(turn - lag, 0)
+    while turn < last_pair + lag:
+        while odd <= min(turn + ahead, odd_n - 1):
+            enter(sweep, coefficients, &ring, unit, True, odd)
+            odd += 1
+        if turn < even_n:
+            enter(sweep, coefficients, &ring, unit, False, turn)
+            if sweep.vertical and turn > 0 and odd_n > 0:
+                lift_ring_row(&ring, unit, sweep.rows, False, turn, True)
+        pair = turn - lag
+        if first_pair <= pair < last_pair:
+            leave(sweep, coefficients, output, &ring, unit, False, pair)
+            if pair < odd_n:
+                if sweep.vertical:
+                    lift_ring_row(&ring, unit, sweep.rows, True, pair, True)
+                leave(sweep, coefficients, output, &ring, unit, True, pair)
+        turn += 1
+    free(ring.memory)
+    return 0
+
+
+cdef int make_ring(const Sweep* sweep, Ring* ring, coefficient_t unit) except -1 nogil:
+    """With a row in halves and a whole one of scratch behind it."""
+    ring[0] = ring_for(sweep.planes, sweep.low_n, sweep.high_n, sweep.cubic)
+    ring.memory = malloc(
+        (sweep.planes * ring.plane_stride + ring.row_stride + padded(sweep.columns))
+        * sizeof(coefficient_t))
+    if ring.memory == NULL:
+        with gil:
+            raise MemoryError
+    return 0
+
+
+cdef inline coefficient_t* scratch_of(const Ring* ring, coefficient_t* unit) noexcept nogil:
+    return <coefficient_t*>ring.memory + ring.planes * ring.plane_stride
+
+
+cdef int join_columns(
+    const Sweep* sweep, const Component* component, coefficient_t* coefficients, Output* output,
+    int64_t first_row, int64_t last_row,
+) except -1 nogil:
+    """A level above the tranches' height; the reverse of split_columns."""
+    cdef int64_t plane, row, y
+    cdef int64_t step = (<int64_t>1) << (sweep.level - component.split_levels)
+    cdef int32_t factor
+    cdef const coefficient_t* source
+    cdef coefficient_t* place
+    cdef coefficient_t* low
+    cdef Ring ring
+    make_ring(sweep, &ring, <coefficient_t>0)
+    low = <coefficient_t*>ring.memory + PADDING
+    for row in range(first_row, last_row):
+        for plane in range(sweep.planes):
+            factor = sweep.factors[
+                (LEVELS if sweep.chroma != NULL and sweep.chroma[plane] else 0)
+                + quality_level(component, sweep.level, row)]
+            source = (
+                coefficients + plane * sweep.plane_stride + row * sweep.lattice.row_stride)
+            dequantize_row(source + sweep.places[0], low, sweep.low_n, 0, 0)
+            dequantize_row(
+                source + sweep.places[2], low + ring.high, sweep.high_n, factor, sweep.shift)
+            if output != NULL:
+                place = (
+                    <coefficient_t*>output.rows + plane * output.plane_stride
+                    + (row & 3) * output.row_stride)
+            else:
+                place = (
+                    coefficients + plane * sweep.plane_stride + sweep.lattice.offset
+                    + row * sweep.lattice.row_stride)
+            if row % step == 0:
+                unlift_row(low, low + ring.high, place, sweep.columns, sweep.cubic)
+            else:
+                interleave(low, low + ring.high, place, sweep.columns)
+        if output != NULL:
+            finish_row(sweep, output, low, row)
+    free(ring.memory)
+    return 0
+
+
+cdef void dequantize_dc(
+    const Component* component, coefficient_t* coefficients, const int32_t* factors, int shift,
+) noexcept nogil:
+    """The first coefficient of each tranche; the very first is never quantized."""
+    cdef Lattice lattice = lattice_at(component, LEVELS - 1)
+    cdef int64_t row
+    cdef coefficient_t* place
+    for row in range(1, lattice.kept_rows):
+        place = coefficients + lattice.offset + row * lattice.row_stride
+        dequantize_row(place, place, 1, factors[quality_level(component, LEVELS - 1, row)], shift)
+
+
+cdef void place_level(Sweep* sweep, const Component* component, int level) noexcept nogil:
+    sweep.level = level
+    sweep.lattice = lattice_at(component, level)
+    sweep.rows = sweep.lattice.kept_rows
+    sweep.columns = sweep.lattice.kept_columns
+    sweep.low_n = (sweep.columns + 1) >> 1
+    sweep.high_n = sweep.columns >> 1
+    sweep.vertical = level < component.lifted_levels
+    sweep.places[0] = sweep.lattice.offset
+    sweep.places[1] = sweep.lattice.offset + sweep.lattice.row_stride
+    sweep.places[2] = sweep.lattice.offset + sweep.lattice.low_columns
+    sweep.places[3] = 0
+
+
+cdef int synthesize_coarser(
+    coefficient_t* coefficients, const Component* component, const int32_t* factors, bint cubic,
+    int shift, int first_level, int levels,
+) except -1 nogil:
+    cdef Sweep sweep
+    cdef int level = levels - 1
+    sweep.planes = 1
+    sweep.plane_stride = 0
+    sweep.cubic = cubic
+    sweep.quarters = False
+    sweep.factors = factors
+    sweep.chroma = NULL
+    sweep.shift = shift
+    dequantize_dc(component, coefficients, factors, shift)
+    while level >= first_level:
+        place_level(&sweep, component, level)
+        if sweep.rows == 0 or sweep.columns == 0:
+            return 0
+        if sweep.lattice.split:
+            join_pairs(&sweep, coefficients, <Output*>NULL, 0, (sweep.rows + 1) >> 1)
+        else:
+            join_columns(&sweep, component, coefficients, <Output*>NULL, 0, sweep.rows)
+        level -= 1
+    return 0
+
+
+cdef int synthesize_finest(
+    coefficient_t* coefficients, int64_t plane_stride, Output* output, const Component* components,
+    bint bayer, const int32_t* factors, const uint8_t* chroma, bint cubic, int shift,
+) except -1 nogil:
+    cdef Sweep sweep
+    cdef int part
+    cdef int64_t planes = output.picture.layers * output.picture.channels
+    cdef int64_t first = output.first_row
+    cdef int64_t last = output.last_row
+    cdef coefficient_t* rows
+    place_level(&sweep, components, 0)
+    sweep.planes = planes
+    sweep.plane_stride = plane_stride
+    sweep.cubic = cubic
+    sweep.quarters = bayer
+    sweep.factors = factors
+    sweep.chroma = chroma
+    sweep.shift = shift
+    if bayer:  # join the four components
+        sweep.rows = output.picture.rows
+        sweep.columns = output.picture.columns
+        sweep.low_n = (sweep.columns + 1) >> 1
+        sweep.high_n = sweep.columns >> 1
+        sweep.lattice.row_stride //= 2
+        sweep.lattice.split = True
+        sweep.vertical = True
+        for part in range(4):
+            sweep.places[part] = components[part].offset
+    output.row_stride = padded(sweep.columns)
+    output.plane_stride = 4 * output.row_stride
+    rows = <coefficient_t*>malloc(
+        (2 * planes * output.plane_stride + output.row_stride) * sizeof(coefficient_t))
+    if rows == NULL:
+        with gil:
+            raise MemoryError
+    output.rows = rows
+    output.cleaned = rows + planes * output.plane_stride
+    output.total = rows + 2 * planes * output.plane_stride
+    if output.tolerance:  # rows outside the band are needed to clean those inside
+        first = max(first - 1, 0)
+        last = min(last + 1, sweep.rows)
+    if sweep.lattice.split:
+        join_pairs(&sweep, coefficients, output, first >> 1, (last + 1) >> 1)
+    else:
+        join_columns(&sweep, components, coefficients, output, first, last)
+    free(rows)
+    return 0
+
+
+def finest_8bit(
+    int16_t[:, :, ::1] coefficients, uint8_t[:, :, :, :] image, bint signed, int boost,
+    const int32_t[::1] program, const int64_t[:, ::1] components, bint bayer,
+    const int32_t[:, :, ::1] factors, const uint8_t[::1] chroma, bint cubic, int shift,
+    int tolerance, int green_parity, int64_t first_row, int64_t last_row,
+):
+    """Make a band of the picture from planes whose coarser levels are joined.
+
+    Parameters
+    ----------
+    coefficients
+        One plane for each layer and channel, laid out as ``components`` says.
+    image
+        Receives the samples, (layers, rows, columns, channels); signed ones viewed as unsigned.
+    signed
+        Whether the samples are signed.
+    boost
+        What each value is divided by, 1 or 8.
+    program
+        Channel-transform program with its steps in reverse order, end mark included.
+    components
+        The table of ``layout.py``: one row, or four in Bayer mode.
+    factors
+        Quantization by component, chroma flag and level.
+    chroma
+        Flag of each plane.
+    cubic
+        The filter.
+    shift
+        Factors are in units of 1 / 2^shift.
+    tolerance
+        Of the Bayer clean-up; 0 for none.
+    green_parity
+        Of row + column where the clean-up works.
+    first_row, last_row
+        The band; its first row is even.
+    """
+    cdef Output output
+    output.picture = picture_of(
+        <char*>&image[0, 0, 0, 0], image.shape, image.strides, signed, boost)
+    output.program = &program[0]
+    output.tolerance = tolerance
+    output.green_parity = green_parity
+    output.first_row = first_row
+    output.last_row = last_row
+    with nogil:
+        synthesize_finest(
+            &coefficients[0, 0, 0], coefficients.shape[1] * coefficients.shape[2], &output,
+            <const Component*>&components[0, 0], bayer, &factors[0, 0, 0], &chroma[0], cubic, shift)
+
+
+def finest_16bit(
+    int32_t[:, :, ::1] coefficients, uint16_t[:, :, :, :] image, bint signed, int boost,
+    const int32_t[::1] program, const int64_t[:, ::1] components, bint bayer,
+    const int32_t[:, :, ::1] factors, const uint8_t[::1] chroma, bint cubic, int shift,
+    int tolerance, int green_parity, int64_t first_row, int64_t last_row,
+):
+    """As finest_8bit, from int32 to 16-bit samples."""
+    cdef Output output
+    output.picture = picture_of(
+        <char*>&image[0, 0, 0, 0], image.shape, image.strides, signed, boost)
+    output.program = &program[0]
+    output.tolerance = tolerance
+    output.green_parity = green_parity
+    output.first_row = first_row
+    output.last_row = last_row
+    with nogil:
+        synthesize_finest(
+            &coefficients[0, 0, 0], coefficients.shape[1] * coefficients.shape[2], &output,
+            <const Component*>&components[0, 0], bayer, &factors[0, 0, 0], &chroma[0], cubic, shift)
+
+
+def coarser_8bit(
+    int16_t[:, ::1] plane, const int64_t[::1] component, const int32_t[::1] factors, bint cubic,
+    int shift, int first_level, int levels,
+):
+    """Join a component of a plane down to ``first_level``, in place.
+
+    Parameters
+    ----------
+    plane
+        Coefficients.
+    component
+        Its row of the table.
+    factors
+        Quantization by level.
+    cubic, shift
+        As in finest_8bit.
+    first_level, levels
+        The levels to join.
+    """
+    with nogil:
+        synthesize_coarser(
+            &plane[0, 0], <const Component*>&component[0], &factors[0], cubic, shift,
+            first_level, levels)
+
+
+def coarser_16bit(
+    int32_t[:, ::1] plane, const int64_t[::1] component, const int32_t[::1] factors, bint cubic,
+    int shift, int first_level, int levels,
+):
+    """As coarser_8bit, for int32."""
+    with nogil:
+        synthesize_coarser(
+            &plane[0, 0], <const Component*>&component[0], &factors[0], cubic, shift,
+            first_level, levels)

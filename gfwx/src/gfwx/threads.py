@@ -1,0 +1,158 @@
+"""A pool of threads for kernels, which run without the interpreter's lock.
+
+The calling thread works too, so that calls from several threads, or from within the pool, never
+wait for a free worker. A forked process starts without workers and gets its own when needed.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
+from typing import Final, TypeVar
+
+from gfwx.errors import ArgumentError, ArgumentTypeError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+LARGE_PICTURE: Final = 1 << 18
+"""Samples from which ``threads=None`` takes all cores: below, starting them costs more."""
+
+_pool: ThreadPoolExecutor | None = None
+_pool_size = 0
+_lock = Lock()
+
+
+def resolve(threads: int | None, samples: int) -> int:
+    """Make the number of threads to work with.
+
+    Parameters
+    ----------
+    threads : int or None
+        The caller's wish; None for all cores where the picture is large.
+    samples : int
+        Size of the picture.
+
+    Returns
+    -------
+    int
+        At least 1.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        `threads` is less than 1, or no integer.
+    """
+    if threads is None:
+        return _cores() if samples >= LARGE_PICTURE else 1
+    try:
+        count = operator.index(threads)
+    except TypeError:
+        raise ArgumentTypeError(f"threads must be an integer or None, got {threads!r}") from None
+    if count < 1:
+        raise ArgumentError(f"threads must be at least 1, got {count}")
+    return count
+
+
+def run(
+    function: Callable[[Item], Result], items: Sequence[Item], threads: int
+) -> list[Result]:
+    """Call a function with each item, on up to so many threads at once.
+
+    Parameters
+    ----------
+    function : callable
+        Takes an item. Its exceptions reach the caller; then items not yet begun are left out.
+    items : sequence
+        What to do, in the order in which to begin.
+    threads : int
+        At most so many calls run at the same time.
+
+    Returns
+    -------
+    list
+        The results, in the order of the items.
+    """
+    helpers = min(threads, len(items)) - 1
+    if helpers < 1:
+        return [function(item) for item in items]
+    results: dict[int, Result] = {}
+    waiting = iter(range(len(items)))
+    turn = Lock()
+
+    def work() -> None:
+        nonlocal waiting
+        while True:
+            with turn:
+                index = next(waiting, None)
+            if index is None:
+                return
+            try:
+                results[index] = function(items[index])
+            except BaseException:
+                waiting = iter(())
+                raise
+
+    futures = _submit(work, helpers)
+    try:
+        work()
+    finally:
+        for future in futures:
+            future.cancel()
+        started = [future for future in futures if not future.cancelled()]
+        errors = [future.exception() for future in started]
+    for error in errors:
+        if error is not None:
+            raise error
+    return [results[index] for index in range(len(items))]
+
+
+def bands(length: int, threads: int, least: int = 16) -> list[tuple[int, int]]:
+    """Cut a range into pieces for threads: one each, or more where they are not small.
+
+    Parameters
+    ----------
+    length : int
+        The range is 0 to `length`.
+    threads : int
+        Number of threads that will work.
+    least : int
+        Pieces are not made shorter.
+
+    Returns
+    -------
+    list of (int, int)
+        First and last + 1 of each piece.
+    """
+    pieces = 1 if threads == 1 else max(1, min(4 * threads, length // least))
+    cuts = [length * piece // pieces for piece in range(pieces + 1)]
+    return list(zip(cuts[:-1], cuts[1:], strict=True))
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _submit(work: Callable[[], None], count: int) -> list[Future[None]]:
+    global _pool, _pool_size
+    with _lock:
+        if _pool is None or _pool_size < count:
+            if _pool is not None:
+                _pool.shutdown(wait=False)  # what it has begun goes on
+            _pool = ThreadPoolExecutor(count, thread_name_prefix="gfwx")
+            _pool_size = count
+        return [_pool.submit(work) for _ in range(count)]
+
+
+def _forget() -> None:
+    global _pool, _pool_size, _lock
+    _pool, _pool_size, _lock = None, 0, Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
