@@ -46,7 +46,8 @@ def arguments(session: nox.Session, package: str) -> list[str]:
 
 def group(package: str, name: str) -> list[str]:
     """Return the requirements of one of the package's dependency groups."""
-    return list(nox.project.dependency_groups(nox.project.load_toml(f"{package}/pyproject.toml"), name))
+    settings = nox.project.load_toml(f"{package}/pyproject.toml")
+    return list(nox.project.dependency_groups(settings, name))
 
 
 def install(session: nox.Session, *what: str) -> None:
@@ -75,7 +76,7 @@ def tests(session: nox.Session, package: str) -> None:
 
 
 @nox.session
-@nox.parametrize("build", BUILDS, ids=BUILDS)
+@nox.parametrize("build", list(BUILDS), ids=list(BUILDS))
 def tests_full(session: nox.Session, build: str) -> None:
     """Test gfwx with the long sweeps too, and again with checked and with sanitized kernels."""
     rest = arguments(session, "gfwx")
@@ -114,10 +115,11 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", *files)
     session.run("cython-lint", *packages)
     for package in packages:
-        # One run each: their test folders hold modules of the same names.
-        session.run("mypy", f"{package}/src", f"{package}/tests")
+        session.run("mypy", "--strict", f"{package}/src")
+        # Apart from the other package's, whose test modules may have the same names.
+        session.run("mypy", f"{package}/tests", env={"MYPYPATH": f"{package}/tests"})
     if not asked:
-        session.run("mypy", "noxfile.py")
+        session.run("mypy", "--strict", "noxfile.py")
 
 
 @nox.session
