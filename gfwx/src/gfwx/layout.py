@@ -139,9 +139,7 @@ class Layout:
         """Yield all levels of the full-size picture in the order of the file."""
         header = self.header
         for tranche in range(self.tranches):
-            tranche_rows = min(
-                self.tranche_height, header.height - tranche * self.tranche_height
-            )
+            tranche_rows = min(self.tranche_height, header.height - tranche * self.tranche_height)
             for level in range(self.full_levels - 1, -1, -1):
                 size = 1 << (level + header.block_size)
                 columns = ceil_div(header.width, size)
@@ -167,9 +165,7 @@ class Layout:
             np.int64,
         )
 
-    def find_blocks(
-        self, data: memoryview, start: int
-    ) -> tuple[list[LevelData], int | None]:
+    def find_blocks(self, data: memoryview, start: int) -> tuple[list[LevelData], int | None]:
         """Find the blocks that this picture needs in a file or its beginning.
 
         Parameters

@@ -10,6 +10,7 @@ import operator
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from threading import Lock
 from typing import Final, TypeVar
 
@@ -57,9 +58,7 @@ def resolve(threads: int | None, samples: int) -> int:
     return count
 
 
-def run(
-    function: Callable[[Item], Result], items: Sequence[Item], threads: int
-) -> list[Result]:
+def run(function: Callable[[Item], Result], items: Sequence[Item], threads: int) -> list[Result]:
     """Call a function with each item, on up to so many threads at once.
 
     Parameters
@@ -129,7 +128,7 @@ def bands(length: int, threads: int, least: int = 16) -> list[tuple[int, int]]:
     """
     pieces = 1 if threads == 1 else max(1, min(4 * threads, length // least))
     cuts = [length * piece // pieces for piece in range(pieces + 1)]
-    return list(zip(cuts[:-1], cuts[1:], strict=True))
+    return list(pairwise(cuts))
 
 
 def _cores() -> int:

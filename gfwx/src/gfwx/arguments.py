@@ -1,0 +1,154 @@
+"""What callers give to encode and decode: checked, completed, and brought into form."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from gfwx.errors import ArgumentError, ArgumentTypeError, LimitError
+from gfwx.header import Encoder, Header, Intent, choose_bit_depth
+from gfwx.layout import Layout
+from gfwx.limits import MAX_PLANES
+
+
+def as_samples(image: ArrayLike) -> NDArray[Any]:
+    """Image as an array (L, H, W, C) that the kernels can read."""
+    array = np.asarray(image)
+    choose_bit_depth(array.dtype)  # refuses other types
+    if array.ndim == 2:
+        array = array[np.newaxis, :, :, np.newaxis]
+    elif array.ndim == 3:
+        array = array[np.newaxis]
+    elif array.ndim != 4:
+        raise ArgumentError(
+            f"image must have 2 to 4 dimensions, (H, W), (H, W, C) or (L, H, W, C), "
+            f"got {array.ndim}"
+        )
+    if array.size == 0:
+        raise ArgumentError(f"image must have at least one sample, got shape {np.shape(image)}")
+    if fits_kernels(array):
+        return array
+    return array.astype(array.dtype.newbyteorder("="), order="C")
+
+
+def fits_kernels(array: NDArray[Any]) -> bool:
+    """Whether the kernels can read and write an array: native byte order, aligned, any strides."""
+    return array.dtype.isnative and array.flags.aligned
+
+
+def make_header(
+    array: NDArray[Any],
+    *,
+    encoder: str,
+    intent: str | None,
+    bit_depth: int | None,
+    metadata: bytes,
+    **options: Any,
+) -> Header:
+    """Header of a file with these samples, from what the caller of `encode` wants; checked."""
+    layers, height, width, channels = array.shape
+    depth = choose_bit_depth(array.dtype, bit_depth)
+    if encoder == "turbo":
+        raise ArgumentError("encoder 'turbo' can only be read; 'fast' has replaced it")
+    if encoder == "auto":
+        encoder = choose_encoder(array.dtype)
+    if intent is None:
+        intent = infer_intent(array)
+    header = Header(
+        width=width,
+        height=height,
+        layers=layers,
+        channels=channels,
+        bit_depth=depth,
+        signed=array.dtype.kind == "i",
+        encoder=encoder,  # type: ignore[arg-type]
+        intent=intent,  # type: ignore[arg-type]
+        metadata=metadata,
+        **options,
+    )
+    header.check()
+    if header.planes > MAX_PLANES:
+        raise ArgumentError(f"an image can have {MAX_PLANES} planes, got {header.planes}")
+    return header
+
+
+def choose_encoder(dtype: np.dtype[Any]) -> Encoder:
+    """What encoder "auto" stands for."""
+    return Encoder.FAST if dtype.itemsize == 1 else Encoder.HIGH_BITRATE
+
+
+def infer_intent(array: NDArray[Any]) -> Intent:
+    """Intent of an image (L, H, W, C) by its number of channels."""
+    return {1: Intent.MONO, 3: Intent.RGB, 4: Intent.RGBA}.get(array.shape[3], Intent.GENERIC)
+
+
+def index(name: str, value: int) -> int:
+    """Argument as an int; ArgumentTypeError if it is none."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ArgumentTypeError(f"{name} must be an integer, got {value!r}") from None
+
+
+def check_limits(header: Header, layout: Layout, max_pixels: int) -> None:
+    """Raise LimitError if the picture is too large to be made."""
+    samples = header.planes * layout.rows * layout.columns
+    if samples > max_pixels:
+        raise LimitError(
+            f"the picture has {samples} samples (layers x height x width x channels), "
+            f"more than max_pixels={max_pixels}; raise it if you trust the file"
+        )
+    if header.planes > MAX_PLANES:
+        raise LimitError(f"the picture has {header.planes} planes, more than {MAX_PLANES}")
+
+
+def output_type(header: Header, dtype: DTypeLike | None) -> np.dtype[Any]:
+    """Type to decode to: the file's, or the wider one if the caller asks for it."""
+    own = header.dtype
+    if dtype is None:
+        return own
+    try:
+        wanted = np.dtype(dtype)
+    except TypeError:
+        raise ArgumentTypeError(f"dtype must be a NumPy type, got {dtype!r}") from None
+    wider = np.dtype(f"{own.kind}2")
+    if wanted not in (own, wider):
+        raise ArgumentError(f"dtype must be {own} or {wider} for this file, got {wanted}")
+    return wanted
+
+
+def presented(shape: tuple[int, ...], keep_dims: bool) -> tuple[int, ...]:
+    """Shape in which `decode` returns a picture of shape (L, H, W, C)."""
+    layers, rows, columns, channels = shape
+    if keep_dims or layers > 1:
+        return shape
+    return (rows, columns, channels) if channels > 1 else (rows, columns)
+
+
+def prepare_output(
+    out: NDArray[Any] | None,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    keep_dims: bool,
+    view: memoryview,
+) -> NDArray[Any] | None:
+    """View of the caller's ``out`` as (L, H, W, C), once it is checked; None if there is none."""
+    if out is None:
+        return None
+    if not isinstance(out, np.ndarray):
+        raise ArgumentTypeError(f"out must be a NumPy array, got {type(out).__name__}")
+    expected = presented(shape, keep_dims)
+    if out.shape != expected:
+        raise ArgumentError(f"out must have shape {expected}, got {out.shape}")
+    if out.dtype.newbyteorder("=") != dtype:
+        raise ArgumentError(f"out must have dtype {dtype}, got {out.dtype}")
+    if not out.flags.writeable:
+        raise ArgumentError("out must be writeable")
+    if np.may_share_memory(out, np.frombuffer(view, np.uint8)):
+        raise ArgumentError("out must not overlap the data that are decoded")
+    if len(expected) == 2:
+        return out[np.newaxis, :, :, np.newaxis]
+    return out[np.newaxis] if len(expected) == 3 else out
