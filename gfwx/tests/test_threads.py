@@ -1,0 +1,111 @@
+"""Threads change nothing but the time: the same bytes and pictures, from any thread, after fork."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from numpy.typing import NDArray
+from strategies import DTYPES, content
+
+import gfwx
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "fast": {"encoder": "fast", "transform": "uyv", "intent": "rgb"},
+    "contextual": {"encoder": "contextual", "filter": "cubic", "quality": 300, "intent": "rgb"},
+    "high-bitrate": {"encoder": "high-bitrate", "block_size": 4},
+    "bayer": {"encoder": "fast", "intent": "bayer-rggb", "quality": 500},
+    "tranches": {"encoder": "contextual", "vertical_levels": 3, "chroma_scale": 8, "quality": 90},
+}
+
+
+def picture(index: int = 0) -> NDArray[Any]:
+    return content("smooth", (2, 240, 317, 3), DTYPES[index % 4], index)
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("index", range(4))
+def test_any_number_of_threads(index: int, options: dict[str, Any]) -> None:
+    image = picture(index)
+    file = gfwx.encode(image, **options, threads=1)
+    whole = gfwx.decode(file, threads=1)
+    small = gfwx.decode(file, downsampling=2, threads=1)
+    part = gfwx.decode(file[: len(file) // 2], threads=1, partial=True)
+    for threads in (2, 3, 8, None):
+        assert gfwx.encode(image, **options, threads=threads) == file
+        assert_array_equal(gfwx.decode(file, threads=threads), whole)
+        assert_array_equal(gfwx.decode(file, downsampling=2, threads=threads), small)
+        again = gfwx.decode(file[: len(file) // 2], threads=threads, partial=True)
+        assert_array_equal(again[0], part[0])
+        assert again[1] == part[1]
+
+
+def test_more_threads_than_work() -> None:
+    image = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    file = gfwx.encode(image, threads=1)
+    assert gfwx.encode(image, threads=64) == file
+    assert_array_equal(gfwx.decode(file, threads=64), image)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "2"])
+def test_wrong_number_of_threads(threads: Any) -> None:
+    with pytest.raises(gfwx.ArgumentError, match="threads"):
+        gfwx.encode(picture(), threads=threads)
+    with pytest.raises(gfwx.ArgumentError, match="threads"):
+        gfwx.decode(gfwx.encode(picture()), threads=threads)
+
+
+@pytest.mark.parametrize("threads", [1, 3, None])
+def test_calls_from_several_threads_at_once(threads: int | None) -> None:
+    jobs = [(index, options) for index in range(8) for options in OPTIONS.values()]
+
+    def run(index: int, options: dict[str, Any], threads: int | None) -> tuple[bytes, bytes]:
+        file = gfwx.encode(picture(index), **options, threads=threads)
+        return file, gfwx.decode(file, threads=threads).tobytes()
+
+    expected = [run(*job, 1) for job in jobs]
+    with ThreadPoolExecutor(8) as pool:
+        results = [pool.submit(run, *job, threads) for job in jobs]
+        assert [result.result(timeout=120) for result in results] == expected
+
+
+FORK = """
+import os, warnings
+import numpy as np
+import gfwx
+
+warnings.simplefilter("ignore", DeprecationWarning)  # Python's own, about threads and fork
+image = (np.arange(300 * 400 * 3) % 251).astype(np.uint8).reshape(300, 400, 3)
+file = gfwx.encode(image, threads=3)
+child = os.fork()
+right = gfwx.encode(image, threads=3) == file and (gfwx.decode(file, threads=3) == image).all()
+if child == 0:
+    os._exit(0 if right else 1)
+_, status = os.waitpid(child, 0)
+assert right and status == 0, status
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_after_fork() -> None:
+    """A child has none of its parent's threads, and must not wait for them."""
+    subprocess.run([sys.executable, "-c", FORK], check=True, timeout=60)
+
+
+EXIT = """
+import numpy as np
+import gfwx
+
+gfwx.decode(gfwx.encode(np.zeros((500, 500, 3), np.uint8), threads=3), threads=3)
+"""
+
+
+def test_interpreter_exits() -> None:
+    """Threads that wait for work do not keep the process alive."""
+    subprocess.run([sys.executable, "-c", EXIT], check=True, timeout=60)
