@@ -233,9 +233,9 @@ def decode(
 
 def _read_program(view: memoryview, header: Header) -> tuple[transforms.Program, int]:
     program, end = program_bits.read_program(view, header.size, MAX_PROGRAM_LENGTH)
-    if end == 0:
-        raise IncompleteDataError("the data end inside the channel transform", len(view) + 1024)
-    if end < 0:
+    if program is None:
+        if end == 0:
+            raise IncompleteDataError("the data end inside the channel transform", len(view) + 1024)
         raise MalformedError(
             f"the channel transform is damaged, or longer than {MAX_PROGRAM_LENGTH} integers"
         )
