@@ -82,9 +82,7 @@ def tests_full(session: nox.Session, build: str) -> None:
     rest = arguments(session, "gfwx")
     options = [f"--config-settings=setup-args={option}" for option in BUILDS[build]]
     install(session, *options, "./gfwx", *group("gfwx", "test"))
-    environment = {}
-    if build == "sanitizers":
-        environment = sanitizer_environment(session)
+    environment = sanitizer_environment(session) if build == "sanitizers" else {}
     session.chdir("gfwx")
     # In the special builds the question is memory, not the arithmetic of every picture.
     files = [] if build == "release" else ["tests/test_mutations.py", "tests/test_conformance.py"]
@@ -96,11 +94,14 @@ def sanitizer_environment(session: nox.Session) -> dict[str, str]:
     runtime = session.run("gcc", "-print-file-name=libasan.so", external=True, silent=True)
     return {
         "LD_PRELOAD": str(runtime).strip(),
-        # Python itself leaks at exit, by design.
-        "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
+        # Python itself leaks at exit, by design; freed memory is held back, but not without end.
+        "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:quarantine_size_mb=32",
         "UBSAN_OPTIONS": "print_stacktrace=1",
         # Without it small objects come from Python's own pools, out of the sanitizer's sight.
         "PYTHONMALLOC": "malloc",
+        # What the mutation tests allow for each decode: sanitizers need more of both.
+        "GFWX_MUTATION_MEGABYTES": "512",
+        "GFWX_MUTATION_SECONDS": "20",
     }
 
 
