@@ -40,7 +40,7 @@ def test_replacing_leaves_nothing_behind_and_keeps_the_mode(tmp_path: Path) -> N
     path.write_bytes(b"old")
     path.chmod(0o640)
     gfwx.imwrite(path, IMAGE)
-    assert os.listdir(tmp_path) == [path.name]
+    assert list(tmp_path.iterdir()) == [path]
     if os.name == "posix":
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
@@ -51,7 +51,7 @@ def test_a_picture_that_cannot_be_encoded_changes_nothing(tmp_path: Path) -> Non
     with pytest.raises(gfwx.ArgumentError):
         gfwx.imwrite(path, IMAGE, quality=0)
     assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == [path.name]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_write_that_fails_leaves_nothing_behind(
@@ -60,10 +60,10 @@ def test_a_write_that_fails_leaves_nothing_behind(
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(os, "replace", fail)
+    monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
         gfwx.imwrite(tmp_path / "picture.gfwx", IMAGE)
-    assert os.listdir(tmp_path) == []
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(not hasattr(os, "symlink") or os.name == "nt", reason="needs symbolic links")
@@ -76,10 +76,10 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     np.testing.assert_array_equal(gfwx.imread(target), IMAGE)
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/null"), reason="needs a device")
+@pytest.mark.skipif(not Path("/dev/null").exists(), reason="needs a device")
 def test_a_device_stays_a_device() -> None:
     gfwx.imwrite("/dev/null", IMAGE)
-    assert not os.path.isfile("/dev/null")
+    assert not Path("/dev/null").is_file()
     with pytest.raises(gfwx.IncompleteDataError):
         gfwx.imread("/dev/null")
 

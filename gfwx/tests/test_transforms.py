@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from gfwx.transforms import A710, A710_BGR, NONE, UYV, Step, program, resolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 import gfwx
 from gfwx import Intent, transforms
-from gfwx.transforms import A710, A710_BGR, NONE, UYV, Step, program, resolve
 
 AUTO = {"uyv": UYV, "a710": A710}[transforms.AUTO]
 
 
 def test_named_programs_are_those_of_the_format() -> None:
     assert UYV == (0, 1, -1, -1, 1, 1, 2, 1, -1, -1, 1, 1, 1, 0, 1, 2, 1, -1, 4, 0, -1)
-    assert A710 == (
+    assert (
         *(0, 1, -1, -1, 1, 1),
         *(2, 1, -2, 0, -1, -1, 2, 1),
         *(1, 2, 2, 0, 3, -1, 8, 0),
         -1,
-    )
+    ) == A710
     exchanged = {0: 2, 1: 1, 2: 0}
-    assert A710_BGR == program(
-        Step(
-            exchanged[step.target],
-            {exchanged[source]: factor for source, factor in step.sources.items()},
-            step.denominator,
-            step.chroma,
+    assert (
+        program(
+            Step(
+                exchanged[step.target],
+                {exchanged[source]: factor for source, factor in step.sources.items()},
+                step.denominator,
+                step.chroma,
+            )
+            for step in transforms.steps(A710)
         )
-        for step in transforms.steps(A710)
+        == A710_BGR
     )
 
 
@@ -131,7 +136,10 @@ def test_programs_that_cannot_be_encoded(transform: object, message: str) -> Non
         resolve(transform, Intent.GENERIC, 2, 1)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("transform", [5, [0.5], [Step(0, {1: 0.5})], [Step(0), 5], object()])
+HALF: Any = 0.5
+
+
+@pytest.mark.parametrize("transform", [5, [HALF], [Step(0, {1: HALF})], [Step(0), 5], object()])
 def test_wrong_types(transform: object) -> None:
     with pytest.raises(gfwx.ArgumentTypeError):
         resolve(transform, Intent.GENERIC, 2, 1)  # type: ignore[arg-type]

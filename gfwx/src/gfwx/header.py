@@ -6,7 +6,7 @@ import operator
 import struct
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
@@ -20,7 +20,11 @@ from gfwx.errors import (
 from gfwx.limits import HEADER_SIZE, MAX_CHANNELS, MAX_LAYERS, MAX_METADATA_WORDS, MAX_SIDE
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from typing_extensions import Buffer
+
+BytesLike: TypeAlias = "Buffer | NDArray[Any]"
+"""bytes, bytearray, memoryview, mmap, uint8 array: anything contiguous with the buffer protocol."""
 
 
 class Encoder(StrEnum):
@@ -207,7 +211,7 @@ class Header:
         return HEADER_SIZE + (len(self.metadata) + 3) // 4 * 4
 
     @classmethod
-    def parse(cls, data: Buffer) -> Header:
+    def parse(cls, data: BytesLike) -> Header:
         """Read a header and its metadata from the start of a file.
 
         Faults are found from the words that are wholly there, so that no prefix of a bad header
@@ -356,7 +360,7 @@ class Header:
         return b"".join((start, self.metadata, b"\0" * (-len(self.metadata) % 4)))
 
 
-def read_header(data: Buffer) -> Header:
+def read_header(data: BytesLike) -> Header:
     """Read the header of a file, and its metadata, without decoding the picture.
 
     The size of the picture is not held against any limit: `decode` does that before it allocates.
@@ -412,7 +416,7 @@ def choose_bit_depth(dtype: np.dtype[Any], bit_depth: int | None = None) -> int:
     return operator.index(bit_depth)
 
 
-def byte_view(data: Buffer) -> memoryview:
+def byte_view(data: BytesLike) -> memoryview:
     """View of any contiguous buffer as bytes, without a copy.
 
     Parameters
@@ -431,7 +435,7 @@ def byte_view(data: Buffer) -> memoryview:
         `data` is not bytes-like, or not contiguous.
     """
     try:
-        view = memoryview(data)
+        view = memoryview(data)  # type: ignore[arg-type,unused-ignore]
         # `cast` knows no arrays without elements.
         return view.cast("B") if view.nbytes else memoryview(b"")
     except (TypeError, ValueError, BufferError):
