@@ -5,11 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-QUICK = settings(max_examples=150, derandomize=True, deadline=None, database=None)
+QUICK = settings(
+    max_examples=150,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    # The fixture `build` holds for all examples of a test.
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 THOROUGH = settings(QUICK, max_examples=5000)
 
 DTYPES = tuple(np.dtype(t) for t in (np.uint8, np.int8, np.uint16, np.int16))
@@ -25,12 +32,14 @@ MAX_TRANSFORMED = 2**27
 def images(draw: st.DrawFn, max_side: int, max_layers: int, max_channels: int) -> NDArray[Any]:
     """Pictures (layers, height, width, channels) of all kinds of content."""
     dtype = draw(st.sampled_from(DTYPES))
-    shape = (
-        draw(st.integers(1, max_layers)),
-        draw(st.integers(1, max_side)),
-        draw(st.integers(1, max_side)),
-        draw(st.integers(1, max_channels)),
+    side, short, long = (st.integers(1, most) for most in (max_side, 6, 6 * max_side))
+    height, width = draw(
+        st.tuples(side, side)
+        | st.tuples(side, side)
+        | st.tuples(short, long)
+        | st.tuples(long, short)
     )
+    shape = draw(st.integers(1, max_layers)), height, width, draw(st.integers(1, max_channels))
     return content(draw(st.sampled_from(KINDS)), shape, dtype, draw(st.integers(0, 2**16)))
 
 

@@ -1,4 +1,4 @@
-"""Shapes, strides, byte orders and buffers that encode, decode and `out` accept."""
+"""What encode, decode and `out` accept: shapes, strides, byte orders, kinds of buffers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,6 @@ VIEWS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
     "one channel": lambda a: a[..., 1:2],
     "one channel, two axes": lambda a: a[0, :, :, 1],
     "repeated": lambda a: np.broadcast_to(a[:1, :1], (2, 5, *a.shape[2:])),
-    "Fortran order": np.asfortranarray,
 }
 
 
@@ -75,12 +74,6 @@ def test_shapes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     assert decoded.flags.writeable
 
 
-@pytest.mark.parametrize("shape", [(), (5,), (1, 1, 5, 5, 1)], ids=str)
-def test_shapes_that_are_no_picture(shape: tuple[int, ...]) -> None:
-    with pytest.raises(gfwx.ArgumentError):
-        gfwx.encode(np.zeros(shape, np.uint8))
-
-
 @pytest.mark.parametrize("transform", [None, [0, 1, -1, -1, 1, 1, -1]], ids=["plain", "transform"])
 @pytest.mark.parametrize("intent", ["generic", "bayer-rggb"])
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -98,17 +91,23 @@ def test_strides(
     assert gfwx.encode(image, intent=intent, transform=transform) == expected
 
     # The same view of a larger array as `out`: only the picture's own elements are written.
-    if not view(np.zeros((2, 19, 23, 3))).flags.writeable:
-        return
     around = np.full((2, 19, 23, 3), 99, dtype)
     out = view(around)
+    if not out.flags.writeable:
+        return
     written = np.zeros((2, 19, 23, 3), bool)
     view(written)[...] = True
-    if not np.shares_memory(out, around):
-        return
-    assert gfwx.decode(expected, out=out) is out
+    assert gfwx.decode(expected, out=out, keep_dims=out.ndim == 4) is out
     assert_array_equal(out, image)
     assert (around[~written] == 99).all()
+
+
+def test_fortran_order() -> None:
+    image = picture()
+    assert gfwx.encode(np.asfortranarray(image)) == gfwx.encode(image)
+    out = np.zeros(image.shape, np.uint8, order="F")
+    gfwx.decode(gfwx.encode(image), out=out)
+    assert_array_equal(out, image)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -187,8 +186,7 @@ def test_data_after_the_end_are_ignored() -> None:
     assert_array_equal(gfwx.decode(file + b"more data"), picture())
 
 
-def test_out_of_another_shape_with_the_same_picture() -> None:
-    """`out` has the shape that decode would return, or all four axes."""
+def test_out_has_the_shape_that_would_be_returned() -> None:
     image = picture((19, 23))
     file = gfwx.encode(image)
     flat, full = np.zeros((19, 23), np.uint8), np.zeros((1, 19, 23, 1), np.uint8)
@@ -198,7 +196,7 @@ def test_out_of_another_shape_with_the_same_picture() -> None:
     assert_array_equal(full[0, :, :, 0], image)
 
 
-def test_out_chooses_no_type_by_itself_but_agrees_with_dtype() -> None:
+def test_out_of_the_wider_type() -> None:
     image = picture()
     out = np.zeros(image.shape, np.uint16)
     gfwx.decode(gfwx.encode(image), out=out, dtype=np.uint16)
@@ -211,71 +209,3 @@ def test_downsampled_out() -> None:
     out = np.zeros((5, 6, 3), np.uint8)
     assert gfwx.decode(file, downsampling=2, out=out) is out
     assert_array_equal(out, expected)
-
-
-def wrong_outs() -> dict[str, Any]:
-    read_only = np.zeros((19, 23, 3), np.uint8)
-    read_only.flags.writeable = False
-    return {
-        "too small": np.zeros((19, 22, 3), np.uint8),
-        "too large": np.zeros((19, 24, 3), np.uint8),
-        "axes missing": np.zeros((19, 69), np.uint8),
-        "another type": np.zeros((19, 23, 3), np.int8),
-        "wider": np.zeros((19, 23, 3), np.uint16),
-        "not writeable": read_only,
-        "repeated elements": np.lib.stride_tricks.as_strided(
-            np.zeros(3, np.uint8), (19, 23, 3), (0, 0, 1)
-        ),
-        "a list": [[0]],
-        "bytes": b"picture",
-    }
-
-
-@pytest.mark.parametrize("out", wrong_outs().values(), ids=wrong_outs())
-def test_wrong_out(out: Any) -> None:
-    with pytest.raises(gfwx.ArgumentError, match="out"):
-        gfwx.decode(gfwx.encode(picture()), out=out)
-
-
-def test_out_that_overlaps_the_data() -> None:
-    image = content("noise", (1, 19, 23, 1), DTYPES[0], 5)[0, :, :, 0]
-    file = np.frombuffer(gfwx.encode(image), np.uint8)
-    shared = np.concatenate([file, np.zeros(image.size, np.uint8)])
-    data = shared[: len(file)]
-    overlapping = shared[len(file) - 1 : len(file) - 1 + image.size].reshape(image.shape)
-    apart = shared[len(file) :].reshape(image.shape)
-    with pytest.raises(gfwx.ArgumentError, match="out"):
-        gfwx.decode(data, out=overlapping)
-    gfwx.decode(data, out=apart)
-    assert_array_equal(apart, image)
-
-
-@pytest.mark.parametrize("dtype", ["bool", "int32", "uint32", "int64", "float32", "complex64", "O"])
-def test_sample_types_that_the_format_lacks(dtype: str) -> None:
-    with pytest.raises(gfwx.ArgumentTypeError):
-        gfwx.encode(np.zeros((4, 4), dtype))
-
-
-@pytest.mark.parametrize("shape", [(0, 4), (4, 0), (4, 4, 0), (0, 4, 4, 1)], ids=str)
-def test_empty_images(shape: tuple[int, ...]) -> None:
-    with pytest.raises(gfwx.ArgumentError):
-        gfwx.encode(np.zeros(shape, np.uint8))
-
-
-@pytest.mark.parametrize("dtype", ["int8", "int16", "float32", "uint32"])
-def test_types_that_cannot_be_decoded_to(dtype: str) -> None:
-    """A caller can ask for the wider type, and for nothing else."""
-    with pytest.raises(gfwx.ArgumentError):
-        gfwx.decode(gfwx.encode(picture()), dtype=dtype)
-
-
-@pytest.mark.parametrize("data", ["text", 5, None, [1, 2]], ids=repr)
-def test_what_is_not_bytes(data: Any) -> None:
-    with pytest.raises(gfwx.ArgumentTypeError):
-        gfwx.decode(data)
-
-
-def test_data_that_are_not_contiguous() -> None:
-    file = np.frombuffer(gfwx.encode(picture()), np.uint8)
-    with pytest.raises(gfwx.ArgumentError):
-        gfwx.decode(np.repeat(file, 2)[::2])

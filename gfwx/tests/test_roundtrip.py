@@ -1,4 +1,4 @@
-"""Lossless round trips of random pictures with random parameters."""
+"""Lossless round trips of random pictures with random parameters, in every build."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def check(data: st.DataObject) -> None:
 
 
 @QUICK
-@given(st.data())
-def test_lossless(data: st.DataObject) -> None:
+@given(data=st.data())
+def test_lossless(build: str, data: st.DataObject) -> None:
     check(data)
 
 
 @pytest.mark.slow
 @THOROUGH
-@given(st.data())
-def test_lossless_long(data: st.DataObject) -> None:
+@given(data=st.data())
+def test_lossless_long(build: str, data: st.DataObject) -> None:
     check(data)

@@ -53,14 +53,6 @@ def test_more_threads_than_work() -> None:
     assert_array_equal(gfwx.decode(file, threads=64), image)
 
 
-@pytest.mark.parametrize("threads", [0, -1, 1.5, "2"])
-def test_wrong_number_of_threads(threads: Any) -> None:
-    with pytest.raises(gfwx.ArgumentError, match="threads"):
-        gfwx.encode(picture(), threads=threads)
-    with pytest.raises(gfwx.ArgumentError, match="threads"):
-        gfwx.decode(gfwx.encode(picture()), threads=threads)
-
-
 @pytest.mark.parametrize("threads", [1, 3, None])
 def test_calls_from_several_threads_at_once(threads: int | None) -> None:
     jobs = [(index, options) for index in range(8) for options in OPTIONS.values()]

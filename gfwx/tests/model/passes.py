@@ -31,7 +31,8 @@ def encode_pass(rows: Rows, this: Pass, encoder: int) -> str:
     bits = []
     if this.has_dc and rows and rows[0]:
         bits.append(signed(4, rows[0][0]))
-    m1 = m2 = run = k = 0
+    m1 = m2 = run = 0
+    k = turbo_run_coder(this) if encoder == TURBO else 0
     for x, y in positions(rows, this.step):
         s = rows[y][x]
         if k != 0 and s == 0:
@@ -46,6 +47,9 @@ def encode_pass(rows: Rows, this: Pass, encoder: int) -> str:
             run = 0
             if s < 0:
                 s += 1
+        if encoder == TURBO:
+            bits.append(interleaved(1, s))
+            continue
         if encoder == CONTEXTUAL:
             m1, m2 = context(rows, x, y, this.step)
         shift, is_signed = code_class(m1, m2, this.chroma)
@@ -63,10 +67,9 @@ def decode_pass(reader: Reader, rows: Rows, this: Pass, encoder: int, plane_bits
     """Read one pass into `rows`, whose values wrap to `plane_bits`."""
     if this.has_dc and rows and rows[0]:
         rows[0][0] = wrap(reader.signed(4), plane_bits)
-    m1 = m2 = k = 0
+    m1 = m2 = 0
+    k = turbo_run_coder(this) if encoder == TURBO else 0
     pending: int | None = None
-    if encoder == TURBO:
-        k = 1 if this.quality * this.step < 2048 else 0
     for x, y in positions(rows, this.step):
         if k != 0 and pending is None:
             pending = reader.unsigned(k)
@@ -92,6 +95,11 @@ def decode_pass(reader: Reader, rows: Rows, this: Pass, encoder: int, plane_bits
             s -= 1
         pending = None
         rows[y][x] = wrap(s, plane_bits)
+
+
+def turbo_run_coder(this: Pass) -> int:
+    """k of Turbo, the same throughout the pass."""
+    return 1 if this.quality * this.step < 2048 else 0
 
 
 def decayed(m: int, term: int) -> int:

@@ -47,11 +47,10 @@ def read_program(reader: Reader, planes: int) -> list[Step]:
 
 
 def chroma_planes(steps: list[Step], planes: int) -> list[bool]:
-    """Which planes are chroma."""
+    """Which planes are chroma; the last step decides where a file names a target twice."""
     chroma = [False] * planes
     for step in steps:
-        if step.chroma_flag != 0:
-            chroma[step.target] = True
+        chroma[step.target] = step.chroma_flag != 0
     return chroma
 
 
