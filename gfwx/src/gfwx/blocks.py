@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
@@ -48,7 +49,7 @@ def encode_levels(coefficients: NDArray[Any], coding: Coding, workers: int) -> l
     encode_blocks = module.encode_16bit if coefficients.itemsize == 4 else module.encode_8bit
     levels = list(layout.each_level())
     lengths = [np.empty(level.blocks, np.uint32) for level in levels]
-    fields = [layout.describe(level) for level in levels]
+    fields = [np.array(layout.describe(level), np.int64) for level in levels]
 
     def encode_task(task: tuple[int, int, int]) -> bytes:
         index, first, last = task
@@ -109,26 +110,39 @@ def decode_levels(
     module = kernels.block_decoder
     decode_blocks = module.decode_16bit if itemsize == 2 else module.decode_8bit
 
-    def decode_task(task: tuple[LevelData, int, int]) -> None:
-        level, first, last = task
-        if not decode_blocks(
-            data,
-            level.offsets,
-            level.lengths,
-            coefficients,
-            layout.components,
-            coding.chroma,
-            layout.describe(level.level),
-            first,
-            last,
-        ):
-            raise MalformedError("the bits of a block run out before its coefficients")
-
     for stage in _stages(found, coding.header.encoder):
-        threads.run(
-            decode_task, _block_tasks([(level, level.present) for level in stage], workers), workers
-        )
+        _decode_stage(decode_blocks, data, stage, coefficients, coding, workers)
     return coefficients
+
+
+def _decode_stage(
+    decode_blocks: Callable[..., bool],
+    data: memoryview,
+    stage: list[LevelData],
+    coefficients: NDArray[Any],
+    coding: Coding,
+    workers: int,
+) -> None:
+    """Decode the blocks of some levels, from one queue that all threads take from."""
+    layout = coding.layout
+    firsts = [0, *accumulate(item.present for item in stage)]
+    if firsts[-1] == 0:
+        return
+    levels = [
+        layout.describe(item.level, first) for item, first in zip(stage, firsts, strict=False)
+    ]
+    queue = (
+        np.concatenate([item.offsets[: item.present] for item in stage]),
+        np.concatenate([item.lengths[: item.present] for item in stage]),
+        np.array(levels, np.int64),
+        np.zeros(1, np.int64),
+    )
+
+    def work(_: int) -> bool:
+        return decode_blocks(data, *queue, coefficients, layout.components, coding.chroma)
+
+    if not all(threads.run(work, range(min(workers, firsts[-1])), workers)):
+        raise MalformedError("the bits of a block run out before its coefficients")
 
 
 def _stages(found: list[LevelData], encoder: Encoder) -> list[list[LevelData]]:

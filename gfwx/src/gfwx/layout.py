@@ -146,23 +146,29 @@ class Layout:
                 rows = ceil_div(tranche_rows, size)
                 yield Level(tranche, level, columns, rows, columns * rows * header.planes)
 
-    def describe(self, level: Level) -> NDArray[np.int64]:
-        """Fields of a level as the block kernels take them (see ``kernels/blocks.pxd``)."""
+    def describe(self, level: Level, first: int = 0) -> tuple[int, ...]:
+        """Fields of a level as the block kernels take them (see ``kernels/blocks.pxd``).
+
+        Parameters
+        ----------
+        level : Level
+            The level.
+        first : int, default 0
+            Number of its first block in a queue.
+        """
         header = self.header
-        return np.array(
-            (
-                level.level - self.downsampling,
-                self.levels,
-                level.tranche,
-                level.block_columns,
-                level.block_rows,
-                header.block_size - header.is_bayer,
-                _ENCODER_CODES[header.encoder],
-                header.quality,
-                header.chroma_quality,
-                1 << (level.level + header.is_bayer),
-            ),
-            np.int64,
+        return (
+            level.level - self.downsampling,
+            self.levels,
+            level.tranche,
+            level.block_columns,
+            level.block_rows,
+            header.block_size - header.is_bayer,
+            _ENCODER_CODES[header.encoder],
+            header.quality,
+            header.chroma_quality,
+            1 << (level.level + header.is_bayer),
+            first,
         )
 
     def find_blocks(self, data: memoryview, start: int) -> tuple[list[LevelData], int | None]:

@@ -1,159 +1,53 @@
 """Bits to blocks of coefficients (format, sections 4, 8 and 9).
 
 Coefficients that a block does not hold, and zeros in runs, are not written: the planes are zero
-to begin with.
+to begin with. Blocks of the Fast and HighBitrate encoders are decoded sixteen at a time where
+that pays, all others one by one.
 """
-from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t, uintptr_t
 from libc.stdlib cimport free, malloc
 
-from gfwx.kernels.adaptive cimport (
-    CONTEXTUAL, FAST, HIGH_BITRATE, TURBO, Code, Pass, code_of, contextual_run_bits, decayed,
-    fast_run_bits, saturated_square, start_pass,
-)
-from gfwx.kernels.bits cimport BitReader, overrun, reader_of
-from gfwx.kernels.blocks cimport Block, Level, block_at, dc_place, level_of, row_length, row_start
-from gfwx.kernels.context cimport ContextRow, context_at, context_scratch, prepare_row
+from gfwx.kernels.adaptive cimport CONTEXTUAL, FAST, HIGH_BITRATE
+from gfwx.kernels.bits cimport BitReader, reader_of
+from gfwx.kernels.blocks cimport Block, Level, block_at
+from gfwx.kernels.context cimport ContextRow, context_scratch
 from gfwx.kernels.geometry cimport Component, coefficient_t
-from gfwx.kernels.golomb_rice cimport (
-    bit_width, get_interleaved, get_signed, get_unsigned, magnitude,
-)
+from gfwx.kernels.lane_decoder cimport MOST_BLOCK_BITS, decode_in_lanes
+from gfwx.kernels.pass_decoder cimport decode_pass
+from gfwx.kernels.queue cimport Queue, queue_of, take_block
+
+cdef extern from *:
+    """
+    #if defined(__AVX2__)
+    #define GFWX_LANES_PAY 1
+    #else
+    #define GFWX_LANES_PAY 0
+    #endif
+    """
+    bint LANES_PAY "GFWX_LANES_PAY"
 
 cdef enum:
     NO_MEMORY = -1
     MALFORMED = -2
+    FEWEST_BLOCKS = 8  # for which lanes are worth their setting up
 
 
-cdef inline bint get_value(
-    BitReader* reader, Code code, int32_t* s
+cdef int64_t decode_one_by_one(
+    Queue* queue, const uint8_t* data, const int64_t* offsets, const uint32_t* lengths,
+    coefficient_t* coefficients, int encoder,
 ) noexcept nogil:
-    if code.signed:
-        return get_signed(reader, code.bits, s)
-    return get_interleaved(reader, code.bits, s)
-
-
-cdef inline bint decode_high_bitrate(
-    BitReader* reader, Pass* state, coefficient_t* row, int64_t n
-) noexcept nogil:
-    cdef int64_t i
-    cdef int32_t s = 0
-    cdef uint32_t mean = state.mean
-    for i in range(n):
-        if not get_interleaved(reader, max(0, bit_width(mean) - 4), &s):
-            return False
-        mean = decayed(mean) + magnitude(s)
-        row[i] = <coefficient_t>s
-    state.mean = mean
-    return True
-
-
-cdef inline bint decode_runs(
-    BitReader* reader, Pass* state, const ContextRow* context, coefficient_t* row, int64_t n,
-    int encoder,
-) noexcept nogil:
-    """A row of the encoders that count zeros; ``encoder`` is a constant where this is called."""
-    cdef int64_t i = 0
-    cdef int64_t skipped
-    cdef int32_t s = 0
-    cdef uint32_t m, mean, square
-    cdef bint counted
-    cdef Code code
-    cdef BitReader bits = reader[0]
-    cdef uint32_t run = state.run
-    cdef int run_bits = state.run_bits
-    cdef bint run_read = state.run_read
-    cdef bint chroma = state.chroma
-    mean = state.mean
-    square = state.square
-    while i < n:
-        if run_bits and not run_read:
-            if not get_unsigned(&bits, run_bits, &run):
-                return False
-            run_read = True
-        if run > 0:
-            skipped = min(<int64_t>run, n - i)
-            run -= <uint32_t>skipped
-            i += skipped
-            if i == n:
-                break
-        counted = run_read
-        run_read = False
-        if encoder == TURBO:
-            code.bits, code.signed = 1, False
-        else:
-            if encoder == CONTEXTUAL:
-                context_at(context, row, i, &mean, &square)
-            code = code_of(mean, square, chroma)
-        if not get_value(&bits, code, &s):
-            return False
-        if encoder == FAST:
-            m = magnitude(s)
-            mean = decayed(mean) + m
-            square = decayed(square) + saturated_square(m)
-        if encoder != TURBO and (s == 0) == (run_bits == 0):
-            if encoder == FAST:
-                run_bits = fast_run_bits(mean)
-            else:
-                run_bits = contextual_run_bits(mean, square, state.lossless)
-        if counted and s <= 0:
-            s -= 1
-        row[i] = <coefficient_t>s
-        i += 1
-    reader[0] = bits
-    state.mean = mean
-    state.square = square
-    state.run = run
-    state.run_bits = run_bits
-    state.run_read = run_read
-    return True
-
-
-cdef bint decode_pass(
-    BitReader* reader, coefficient_t* coefficients, const Block* block, int encoder,
-    int64_t step, ContextRow* context,
-) noexcept nogil:
-    """One component of a block; False if it is malformed."""
-    cdef Pass state = start_pass(encoder, block.quality, step, block.chroma)
-    cdef int64_t row, n
-    cdef int32_t s = 0
-    cdef coefficient_t* values
-    cdef bint fine = True
-    if block.has_dc:
-        if not get_signed(reader, 4, &s):
-            return False
-        coefficients[dc_place(block)] = <coefficient_t>s
-    for row in range(block.first_row, block.last_row):
-        n = row_length(block, row)
-        if n == 0:
-            continue
-        values = coefficients + row_start(block, row)
-        if encoder == HIGH_BITRATE:
-            fine = decode_high_bitrate(reader, &state, values, n)
-        elif encoder == FAST:
-            fine = decode_runs(reader, &state, context, values, n, FAST)
-        elif encoder == CONTEXTUAL:
-            prepare_row(coefficients, block, row, context, <coefficient_t>0)
-            fine = decode_runs(reader, &state, context, values, n, CONTEXTUAL)
-        else:
-            fine = decode_runs(reader, &state, context, values, n, TURBO)
-        if not fine or overrun(reader):
-            return False
-    return not overrun(reader)
-
-
-cdef int64_t decode_blocks(
-    const uint8_t* data, const int64_t* offsets, const uint32_t* lengths,
-    coefficient_t* coefficients, const Level* level, int64_t first, int64_t last,
-) noexcept nogil:
-    """Decode blocks; 0, NO_MEMORY or MALFORMED."""
-    cdef int64_t index
-    cdef int64_t columns = context_scratch(level.components[0].columns)
+    """Decode the queue's blocks: 0, NO_MEMORY or MALFORMED."""
+    cdef int64_t index = 0
+    cdef int64_t item = 0
+    cdef int64_t columns = context_scratch(queue.components[0].columns)
     cdef int component
     cdef int64_t result = 0
+    cdef Level level
     cdef Block block
     cdef BitReader reader
     cdef ContextRow context
     cdef char* scratch = NULL
-    if level.encoder == CONTEXTUAL:
+    if encoder == CONTEXTUAL:
         scratch = <char*>malloc(columns * (3 * sizeof(uint32_t) + sizeof(coefficient_t)))
         if scratch == NULL:
             return NO_MEMORY
@@ -161,19 +55,35 @@ cdef int64_t decode_blocks(
         context.squares = context.sums + columns
         context.weights = context.squares + columns
         context.parents = context.weights + columns
-    for index in range(first, last):
-        reader = reader_of(data + offsets[index], lengths[index])
+    while result == 0 and take_block(queue, &level, &index, &item):
+        reader = reader_of(data + offsets[item], lengths[item])
         for component in range(level.component_count):
-            block = block_at(level, index, component)
+            block = block_at(&level, index, component)
             if not decode_pass(
                 &reader, coefficients, &block, level.encoder, level.step, &context
             ):
                 result = MALFORMED
                 break
-        if result != 0:
-            break
     free(scratch)
     return result
+
+
+cdef int64_t decode_blocks(
+    Queue* queue, const uint8_t* data, int64_t size, const int64_t* offsets,
+    const uint32_t* lengths, coefficient_t* coefficients,
+) noexcept nogil:
+    # Of each level, the encoder and the size of blocks are the same.
+    cdef int block_bits = <int>queue.levels[5]
+    cdef int encoder = <int>queue.levels[6]
+    cdef int64_t side = (<int64_t>1) << block_bits
+    if (
+        LANES_PAY and (encoder == FAST or encoder == HIGH_BITRATE)
+        and block_bits <= MOST_BLOCK_BITS and queue.count >= FEWEST_BLOCKS
+        and <uintptr_t>data % sizeof(uint32_t) == 0 and size >> 2 < 1 << 30
+    ):
+        return decode_in_lanes(
+            queue, data, size, offsets, lengths, coefficients, encoder, side * side)
+    return decode_one_by_one(queue, data, offsets, lengths, coefficients, encoder)
 
 
 cdef bint checked(int64_t result) except -1:
@@ -184,27 +94,30 @@ cdef bint checked(int64_t result) except -1:
 
 def decode_8bit(
     const uint8_t[::1] data, const int64_t[::1] offsets, const uint32_t[::1] lengths,
-    int16_t[:, :, ::1] coefficients, const int64_t[:, ::1] components, const uint8_t[::1] chroma,
-    const int64_t[::1] level, int64_t first, int64_t last,
+    const int64_t[:, ::1] levels, int64_t[::1] next_block, int16_t[:, :, ::1] coefficients,
+    const int64_t[:, ::1] components, const uint8_t[::1] chroma,
 ):
-    """Decode blocks of one level of one tranche.
+    """Decode blocks from a queue until it is empty.
+
+    Any number of threads may call this with the same arguments to share the work.
 
     Parameters
     ----------
     data
         The file.
     offsets, lengths
-        Where each block's data begin, in bytes, and how many words they are.
+        Of each block in the queue: where its data begin, in bytes, and how many words they are.
+        All must lie inside ``data``.
+    levels
+        Rows of ``Layout.describe``, of the same encoder, by first block.
+    next_block
+        One number, 0 to begin with: the next block in the queue.
     coefficients
         The planes, zero to begin with, of 8-bit samples.
     components
         The table of ``layout.py``.
     chroma
         Flag of each plane.
-    level
-        A row of ``Layout.level``: what the level is.
-    first, last
-        The blocks, in the order plane, block row, block column. All must lie inside ``data``.
 
     Returns
     -------
@@ -212,26 +125,28 @@ def decode_8bit(
         False if a block is malformed.
     """
     cdef int64_t result
-    cdef Level description = level_of(
-        &level[0], <const Component*>&components[0, 0], components.shape[0],
+    cdef Queue queue = queue_of(
+        &next_block[0], offsets.shape[0], &levels[0, 0], levels.shape[0],
+        <const Component*>&components[0, 0], components.shape[0],
         coefficients.shape[1] * coefficients.shape[2], &chroma[0])
     with nogil:
         result = decode_blocks(
-            &data[0], &offsets[0], &lengths[0], &coefficients[0, 0, 0], &description, first, last)
+            &queue, &data[0], data.shape[0], &offsets[0], &lengths[0], &coefficients[0, 0, 0])
     return checked(result)
 
 
 def decode_16bit(
     const uint8_t[::1] data, const int64_t[::1] offsets, const uint32_t[::1] lengths,
-    int32_t[:, :, ::1] coefficients, const int64_t[:, ::1] components, const uint8_t[::1] chroma,
-    const int64_t[::1] level, int64_t first, int64_t last,
+    const int64_t[:, ::1] levels, int64_t[::1] next_block, int32_t[:, :, ::1] coefficients,
+    const int64_t[:, ::1] components, const uint8_t[::1] chroma,
 ):
     """As decode_8bit, into planes of 16-bit samples."""
     cdef int64_t result
-    cdef Level description = level_of(
-        &level[0], <const Component*>&components[0, 0], components.shape[0],
+    cdef Queue queue = queue_of(
+        &next_block[0], offsets.shape[0], &levels[0, 0], levels.shape[0],
+        <const Component*>&components[0, 0], components.shape[0],
         coefficients.shape[1] * coefficients.shape[2], &chroma[0])
     with nogil:
         result = decode_blocks(
-            &data[0], &offsets[0], &lengths[0], &coefficients[0, 0, 0], &description, first, last)
+            &queue, &data[0], data.shape[0], &offsets[0], &lengths[0], &coefficients[0, 0, 0])
     return checked(result)
