@@ -9,6 +9,7 @@ whatever else follows ``--`` goes to the program that it runs::
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -117,10 +118,13 @@ def lint(session: nox.Session) -> None:
     session.run("cython-lint", *packages)
     for package in packages:
         session.run("mypy", "--strict", f"{package}/src")
+        if package == "gfwx":
+            session.run("mypy", "gfwx/demo")
         # Apart from the other package's, whose test modules may have the same names.
         session.run("mypy", f"{package}/tests", env={"MYPYPATH": f"{package}/tests"})
     if not asked:
         session.run("mypy", "--strict", "noxfile.py")
+        session.run("mypy", "bench")
 
 
 @nox.session
@@ -138,16 +142,18 @@ def wheels(session: nox.Session, package: str) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         session.run("python", "-m", "venv", folder)
-        python = str(next(Path(folder).glob("*/python*")))
+        python = str(Path(folder, "Scripts" if os.name == "nt" else "bin", "python"))
         pip = [python, "-m", "pip", "--disable-pip-version-check"]
-        session.run(*pip, "install", "--constraint", CONSTRAINTS, str(wheel), external=True)
+        session.run(
+            *pip, "install", "--quiet", "--constraint", CONSTRAINTS, str(wheel), external=True
+        )
         if package == "gfwx":
             listing = session.run(*pip, "list", "--format=json", external=True, silent=True)
             installed = {entry["name"] for entry in json.loads(str(listing))}
             if extra := installed - {"gfwx", "numpy", "pip", "setuptools"}:
                 session.error(f"gfwx should need only NumPy, but brought {sorted(extra)}")
         test = group(package, "test")
-        session.run(*pip, "install", "--constraint", CONSTRAINTS, *test, external=True)
+        session.run(*pip, "install", "--quiet", "--constraint", CONSTRAINTS, *test, external=True)
         session.chdir(package)
         session.run(python, "-m", "pytest", *rest, external=True)
 
