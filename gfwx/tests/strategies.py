@@ -17,7 +17,7 @@ QUICK = settings(
     # The fixture `build` holds for all examples of a test.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-THOROUGH = settings(QUICK, max_examples=5000)
+THOROUGH = settings(QUICK, max_examples=1500)
 
 DTYPES = tuple(np.dtype(t) for t in (np.uint8, np.int8, np.uint16, np.int16))
 KINDS = ("noise", "gentle", "smooth", "sparse", "extremes", "constant")
