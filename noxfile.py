@@ -22,9 +22,9 @@ PACKAGES = ("gfwx", "vaetheory")
 # How meson is to build gfwx for the sweeps of `tests_full`.
 BUILDS = {
     "release": [],
+    "portable": ["-Dportable=true"],
     "boundscheck": ["-Dboundscheck=true"],
     "sanitizers": [
-        "-Dboundscheck=false",
         "-Dbuildtype=debugoptimized",
         "-Db_sanitize=address,undefined",
         "-Db_lundef=false",
@@ -79,15 +79,18 @@ def tests(session: nox.Session, package: str) -> None:
 @nox.session
 @nox.parametrize("build", list(BUILDS), ids=list(BUILDS))
 def tests_full(session: nox.Session, build: str) -> None:
-    """Test gfwx with the long sweeps too, and again with checked and with sanitized kernels."""
+    """Test gfwx with the long sweeps too, and other builds of its kernels."""
     rest = arguments(session, "gfwx")
     options = [f"--config-settings=setup-args={option}" for option in BUILDS[build]]
     install(session, *options, "./gfwx", *group("gfwx", "test"))
     environment = sanitizer_environment(session) if build == "sanitizers" else {}
     session.chdir("gfwx")
-    # In the special builds the question is memory, not the arithmetic of every picture.
-    files = [] if build == "release" else ["tests/test_mutations.py", "tests/test_conformance.py"]
-    session.run("pytest", "-m", "slow or not slow", *files, *rest, env=environment)
+    if build in ("boundscheck", "sanitizers"):
+        # The question is memory, not the arithmetic of every picture.
+        rest = ["tests/test_mutations.py", "tests/test_conformance.py", *rest]
+    if build != "portable":
+        rest = ["-m", "slow or not slow", *rest]
+    session.run("pytest", *rest, env=environment)
 
 
 def sanitizer_environment(session: nox.Session) -> dict[str, str]:
