@@ -16,7 +16,12 @@ from gfwx.limits import MAX_PLANES
 
 def as_samples(image: ArrayLike) -> NDArray[Any]:
     """Image as an array (L, H, W, C) that the kernels can read."""
-    array = np.asarray(image)
+    try:
+        array = np.asarray(image)
+    except (TypeError, ValueError):
+        raise ArgumentTypeError(
+            f"image must be an array of samples, got {type(image).__name__}"
+        ) from None
     choose_bit_depth(array.dtype)  # refuses other types
     if array.ndim == 2:
         array = array[np.newaxis, :, :, np.newaxis]
