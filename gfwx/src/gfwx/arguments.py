@@ -152,8 +152,21 @@ def prepare_output(
         raise ArgumentError(f"out must have dtype {dtype}, got {out.dtype}")
     if not out.flags.writeable:
         raise ArgumentError("out must be writeable")
+    if _overlaps_itself(out):
+        raise ArgumentError("out must not overlap itself: each sample needs a place of its own")
     if np.may_share_memory(out, np.frombuffer(view, np.uint8)):
         raise ArgumentError("out must not overlap the data that are decoded")
     if len(expected) == 2:
         return out[np.newaxis, :, :, np.newaxis]
     return out[np.newaxis] if len(expected) == 3 else out
+
+
+def _overlaps_itself(array: NDArray[Any]) -> bool:
+    """Whether two elements of an array may lie in the same place, as broadcasting makes them."""
+    reach = array.itemsize  # of the axes seen so far, from the least stride up
+    for stride, length in sorted(zip(map(abs, array.strides), array.shape, strict=True)):
+        if length > 1:
+            if stride < reach:
+                return True
+            reach += stride * (length - 1)
+    return False

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import accumulate
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,19 +15,10 @@ from gfwx.errors import MalformedError
 from gfwx.header import Encoder
 from gfwx.layout import LevelData
 
-_BLOCKS_PER_TASK: Final = 8  # so that threads share a level evenly, at little cost for each task
 
-
-def _block_tasks(items: Sequence[tuple[Any, int]], workers: int) -> list[tuple[Any, int, int]]:
-    """Cut the blocks of each item into tasks: (item, first, last + 1)."""
-    tasks = []
-    for item, blocks in items:
-        size = max(1, blocks) if workers == 1 else _BLOCKS_PER_TASK
-        tasks += [(item, at, min(at + size, blocks)) for at in range(0, blocks, size)]
-    return tasks
-
-
-def encode_levels(coefficients: NDArray[Any], coding: Coding, workers: int) -> list[bytes]:
+def encode_levels(
+    coefficients: NDArray[Any], coding: Coding, workers: int
+) -> list[bytes | memoryview]:
     """Encode all blocks.
 
     Parameters
@@ -41,37 +32,46 @@ def encode_levels(coefficients: NDArray[Any], coding: Coding, workers: int) -> l
 
     Returns
     -------
-    list of bytes
+    list of bytes-like
         Tables of lengths and blocks' data, in the order of the file.
     """
     layout = coding.layout
     module = kernels.block_encoder
     encode_blocks = module.encode_16bit if coefficients.itemsize == 4 else module.encode_8bit
     levels = list(layout.each_level())
-    lengths = [np.empty(level.blocks, np.uint32) for level in levels]
-    fields = [np.array(layout.describe(level), np.int64) for level in levels]
+    # The finest levels, which have the most to do, come first, so that threads end together.
+    queued = levels[::-1]
+    firsts = [0, *accumulate(level.blocks for level in queued)]
+    fields = [layout.describe(level, first) for level, first in zip(queued, firsts, strict=False)]
+    count = firsts[-1]
+    queue = np.array(fields, np.int64), np.zeros(1, np.int64)
+    encoders = np.empty(count, np.int32)
+    offsets = np.empty(count, np.int64)
+    lengths = np.empty(count, np.uint32)
 
-    def encode_task(task: tuple[int, int, int]) -> bytes:
-        index, first, last = task
+    def work(worker: int) -> bytes:
         encoded: bytes = encode_blocks(
             coefficients,
             layout.components,
             coding.chroma,
-            fields[index],
-            first,
-            last,
-            lengths[index],
+            *queue,
+            worker,
+            encoders,
+            offsets,
+            lengths,
         )
         return encoded
 
-    tasks = _block_tasks([(at, level.blocks) for at, level in enumerate(levels)], workers)
-    # The finest levels, which have the most to do, come first, so that threads end together.
-    encoded = threads.run(encode_task, tasks[::-1], workers)[::-1]
-    parts: list[bytes] = []
-    for (index, first, _), data in zip(tasks, encoded, strict=True):
-        if first == 0:
-            parts.append(lengths[index].astype("<u4", copy=False).tobytes())
-        parts.append(data)
+    buffers = [
+        memoryview(buffer) for buffer in threads.run(work, range(min(workers, count)), workers)
+    ]
+    ends = offsets + 4 * lengths.astype(np.int64)
+    places = list(zip(encoders.tolist(), offsets.tolist(), ends.tolist(), strict=True))
+    parts: list[bytes | memoryview] = []
+    for level, first in zip(levels, firsts[-2::-1], strict=True):
+        blocks = slice(first, first + level.blocks)
+        parts.append(lengths[blocks].astype("<u4", copy=False).tobytes())
+        parts += [buffers[worker][start:end] for worker, start, end in places[blocks]]
     return parts
 
 

@@ -110,9 +110,8 @@ def encode(
     workers = thread_pool.resolve(threads, array.size)
     coding = Coding(header, Layout(header), program)
     coefficients = analyze(array, coding, workers)
-    parts = [start, program_bits.write_program(program)]
-    parts += encode_levels(coefficients, coding, workers)
-    return b"".join(parts)
+    levels = encode_levels(coefficients, coding, workers)
+    return b"".join((start, program_bits.write_program(program), *levels))
 
 
 @overload
@@ -200,13 +199,13 @@ def decode(
     view = byte_view(data)
     try:
         header = Header.parse(view)
+        layout = Layout(header, index("downsampling", downsampling))
+        check_limits(header, layout, index("max_pixels", max_pixels))
         program, start = _read_program(view, header)
     except IncompleteDataError as error:
         if partial:
             return None, error.next
         raise
-    layout = Layout(header, index("downsampling", downsampling))
-    check_limits(header, layout, index("max_pixels", max_pixels))
     sample_type = output_type(header, dtype)
     shape = header.layers, layout.rows, layout.columns, header.channels
     image = prepare_output(out, shape, sample_type, keep_dims, view)

@@ -16,7 +16,7 @@ MAX_LAYERS: Final = 2**16
 MAX_CHANNELS: Final = 2**16
 """Most channels that a file can have."""
 
-MAX_PLANES: Final = 2**18
+MAX_PLANES: Final = 2**16
 """Most planes (layers x channels) that gfwx encodes and decodes; the format would allow 2**32."""
 
 MAX_METADATA_WORDS: Final = 2**32 - 1

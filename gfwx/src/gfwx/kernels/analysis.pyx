@@ -12,10 +12,10 @@ from libc.stdlib cimport free, malloc
 from gfwx.kernels.geometry cimport (
     Component, Lattice, LEVELS, coefficient_t, lattice_at, quality_level,
 )
-from gfwx.kernels.lifting cimport PADDING, deinterleave, interleave, lift_row
+from gfwx.kernels.lifting cimport deinterleave, interleave, lift_row
 from gfwx.kernels.planes cimport Picture, apply_program, load_row, picture_of
 from gfwx.kernels.quantization cimport quantize_row
-from gfwx.kernels.ring cimport Ring, lift_ring_row, padded, ring_for, ring_row
+from gfwx.kernels.ring cimport Ring, lift_ring_row, padded, padding_for, ring_for, ring_row
 
 
 cdef struct Sweep:  # what one level of lifting does to its planes
@@ -106,7 +106,8 @@ cdef int split_pairs(
     cdef int64_t ahead = 2 if sweep.cubic else 1
     cdef int64_t lag = 1 if sweep.cubic else 0
     cdef int64_t turn, pair, even
-    cdef int64_t scratch_stride = padded(sweep.lattice.columns)
+    cdef int64_t scratch_stride = padded(
+        sweep.lattice.columns, padding_for(sweep.lattice.columns))
     cdef int64_t scratch_rows = sweep.planes + 1 if picture != NULL else 1
     cdef coefficient_t* scratch
     cdef Ring ring = ring_for(
@@ -146,11 +147,12 @@ cdef int split_columns(
     cdef int64_t row, level
     cdef int64_t columns = sweep.lattice.columns
     cdef int64_t low_n = sweep.lattice.low_columns
-    cdef int64_t high = padded(low_n)
+    cdef int64_t padding = padding_for(columns)
+    cdef int64_t high = padded(low_n, padding)
     cdef int64_t step = (<int64_t>1) << (sweep.level - component.split_levels)
     cdef coefficient_t* memory = <coefficient_t*>malloc(
-        2 * (high + padded(columns)) * sizeof(coefficient_t))
-    cdef coefficient_t* low = memory + PADDING
+        (high + padded(columns, padding)) * sizeof(coefficient_t))
+    cdef coefficient_t* low = memory + padding
     cdef coefficient_t* place
     if memory == NULL:
         with gil:

@@ -12,24 +12,14 @@ from gfwx.kernels.bits cimport BitReader, reader_of
 from gfwx.kernels.blocks cimport Block, Level, block_at
 from gfwx.kernels.context cimport ContextRow, context_scratch
 from gfwx.kernels.geometry cimport Component, coefficient_t
-from gfwx.kernels.lane_decoder cimport MOST_BLOCK_BITS, decode_in_lanes
+from gfwx.kernels.lane_decoder cimport decode_in_lanes
+from gfwx.kernels.lane_steps cimport FEWEST_BLOCKS, LANES_PAY, MOST_BLOCK_BITS
 from gfwx.kernels.pass_decoder cimport decode_pass
 from gfwx.kernels.queue cimport Queue, queue_of, take_block
-
-cdef extern from *:
-    """
-    #if defined(__AVX2__)
-    #define GFWX_LANES_PAY 1
-    #else
-    #define GFWX_LANES_PAY 0
-    #endif
-    """
-    bint LANES_PAY "GFWX_LANES_PAY"
 
 cdef enum:
     NO_MEMORY = -1
     MALFORMED = -2
-    FEWEST_BLOCKS = 8  # for which lanes are worth their setting up
 
 
 cdef int64_t decode_one_by_one(

@@ -111,5 +111,16 @@ cdef inline int64_t row_length(const Block* block, int64_t row) noexcept nogil:
     return (block.last_column >> 1) - (block.first_column >> 1)
 
 
+cdef inline int64_t pass_length(const Block* block) noexcept nogil:
+    """Coefficients of a pass."""
+    cdef int64_t rows = block.last_row - block.first_row
+    cdef int64_t whole_rows = rows >> 1 if block.lattice.split else 0
+    if rows <= 0 or block.last_column <= block.first_column:
+        return 0
+    return (
+        (rows - whole_rows) * row_length(block, block.first_row)
+        + (whole_rows * row_length(block, block.first_row + 1) if whole_rows > 0 else 0))
+
+
 cdef inline int64_t dc_place(const Block* block) noexcept nogil:
     return block.plane + block.lattice.offset + block.first_row * block.lattice.row_stride

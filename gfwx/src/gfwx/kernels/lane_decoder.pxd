@@ -11,21 +11,20 @@ from libc.string cimport memcpy, memset
 
 from gfwx.kernels.adaptive cimport FAST, Pass, start_pass
 from gfwx.kernels.bits cimport BitReader, overrun, reader_of, refill, skip_bits
-from gfwx.kernels.blocks cimport Block, Level, block_at, dc_place, row_length, row_start
+from gfwx.kernels.blocks cimport Block, Level, block_at, dc_place, pass_length, row_length, row_start
 from gfwx.kernels.context cimport ContextRow
 from gfwx.kernels.geometry cimport coefficient_t
 from gfwx.kernels.golomb_rice cimport get_signed
-from gfwx.kernels.lane_steps cimport LANES, Lanes, load_bits, step_fast, step_high_bitrate
+from gfwx.kernels.lane_steps cimport (
+    LANES, LEAST_PASS, STAGGER, Lanes, load_bits, step_fast, step_high_bitrate,
+)
 from gfwx.kernels.pass_decoder cimport decode_high_bitrate, decode_pass, decode_runs
 from gfwx.kernels.queue cimport Queue, take_block
 
 cdef enum:
     EVENTS = 4            # between two loads of bits
     FEWEST_LANES = 4      # with fewer blocks at work the scalar decoder is faster
-    LEAST_PASS = 64       # coefficients; so few are not worth a lane
-    MOST_BLOCK_BITS = 8   # larger blocks do not fit the caches sixteen at a time
     MOST_WORDS = 1 << 26  # in a block, so that its bits can be counted in 32 bits
-    STAGGER = 128         # coefficients: lanes' memory must not share cache sets
 
 
 cdef struct Lane:  # what is not needed at every step
@@ -37,17 +36,6 @@ cdef struct Lane:  # what is not needed at every step
     const uint8_t* data
     int64_t words
     int64_t base          # of its memory
-
-
-cdef inline int64_t pass_length(const Block* block) noexcept nogil:
-    """Coefficients of a pass."""
-    cdef int64_t rows = block.last_row - block.first_row
-    cdef int64_t whole_rows = rows >> 1 if block.lattice.split else 0
-    if rows <= 0 or block.last_column <= block.first_column:
-        return 0
-    return (
-        (rows - whole_rows) * row_length(block, block.first_row)
-        + (whole_rows * row_length(block, block.first_row + 1) if whole_rows > 0 else 0))
 
 
 cdef inline int64_t bits_used(const Lanes* lanes, int l) noexcept nogil:

@@ -35,8 +35,22 @@ cdef extern from *:
     uint32_t log2_of "gfwx_log2"(uint32_t) noexcept nogil           # of 1 to 2^23 - 1
     uint32_t zeros_ahead "gfwx_lane_zeros"(uint32_t) noexcept nogil  # up to twelve
 
+cdef extern from *:
+    """
+    #if defined(__AVX2__)
+    #define GFWX_LANES_PAY 1
+    #else
+    #define GFWX_LANES_PAY 0  /* no shifts by vectors */
+    #endif
+    """
+    bint LANES_PAY "GFWX_LANES_PAY"
+
 cdef enum:
     LANES = 16
+    FEWEST_BLOCKS = 8     # for which lanes are worth their setting up
+    LEAST_PASS = 64       # coefficients; so few are not worth a lane
+    MOST_BLOCK_BITS = 8   # larger blocks do not fit the caches sixteen at a time
+    STAGGER = 128         # coefficients: lanes' memory must not share cache sets
 
 
 cdef struct Lanes:
@@ -64,17 +78,20 @@ cdef inline void load_bits(Lanes* lanes, const uint32_t* words) noexcept nogil:
     the last of them, and is found out at the end of its pass.
     """
     cdef int l
-    cdef uint32_t shift, first, second, bit
-    cdef int32_t word
+    cdef uint32_t shift, bit
+    cdef uint32_t bits[LANES]
+    cdef uint32_t first[LANES]  # loaded before the rest: the compiler must see that no store
+    cdef uint32_t second[LANES]  # changes them
     for l in range(LANES):
-        lanes.bit[l] += 64 - (lanes.bit[l] & 31) - lanes.left[l]
-        shift = lanes.bit[l] & 31
-        bit = lanes.bit[l] if lanes.bit[l] < lanes.limit[l] else lanes.limit[l]
-        word = lanes.word[l] + <int32_t>(bit >> 5)
-        first = words[word]
-        second = words[word + 1]
-        lanes.high[l] = (first << shift) | ((second >> 1) >> (31 - shift))
-        lanes.low[l] = second << shift
+        bits[l] = lanes.bit[l] + 64 - (lanes.bit[l] & 31) - lanes.left[l]
+        bit = bits[l] if bits[l] < lanes.limit[l] else lanes.limit[l]
+        first[l] = words[lanes.word[l] + <int32_t>(bit >> 5)]
+        second[l] = words[lanes.word[l] + <int32_t>(bit >> 5) + 1]
+    for l in range(LANES):
+        shift = bits[l] & 31
+        lanes.bit[l] = bits[l]
+        lanes.high[l] = (first[l] << shift) | ((second[l] >> 1) >> (31 - shift))
+        lanes.low[l] = second[l] << shift
         lanes.left[l] = 64 - shift
 
 
@@ -91,7 +108,6 @@ cdef inline void step_fast(Lanes* lanes) noexcept nogil:
         run = (((zeros - 1) << (k & 7)) + (lanes.high[l] >> ((31 - zeros - k) & 31))) & active
         used = (zeros + 1 + k) & active & 31
         fine = -<uint32_t>(zeros < 12) | ~active
-        fine &= -<uint32_t>(lanes.mean[l] < 1 << 28)  # below, its decay does not wrap
         high = (lanes.high[l] << used) | ((lanes.low[l] >> 1) >> (31 - used))
         low = lanes.low[l] << used
         # The class: see code_of. With S the bits after the prefix are k - 1 and a sign, so that
@@ -124,8 +140,8 @@ cdef inline void step_fast(Lanes* lanes) noexcept nogil:
         negative = (code & 1) - 1
         value = <int32_t>((magnitude ^ negative) - negative)
         value -= <int32_t>(active & 1 & negative)
-        mean = mean - ((mean + 8) >> 4) + magnitude
-        square = square - ((square + 8) >> 4) + magnitude * magnitude
+        mean = ((15 * mean + 7) >> 4) + magnitude
+        square = ((15 * square + 7) >> 4) + magnitude * magnitude
         new_k = (
             <uint32_t>(mean < 1) + <uint32_t>(mean < 2) + <uint32_t>(mean < 4)
             + <uint32_t>(mean < 8)
@@ -165,7 +181,7 @@ cdef inline void step_high_bitrate(Lanes* lanes) noexcept nogil:
         magnitude = (code + 1) >> 1
         negative = (code & 1) - 1
         value = <int32_t>((magnitude ^ negative) - negative)
-        mean = mean - ((mean + 8) >> 4) + magnitude
+        mean = ((15 * mean + 7) >> 4) + magnitude
         lanes.high[l] = (high & fine) | (lanes.high[l] & ~fine)
         lanes.low[l] = (low & fine) | (lanes.low[l] & ~fine)
         lanes.left[l] -= length & fine

@@ -8,11 +8,6 @@ from libc.stdint cimport int32_t
 
 from gfwx.kernels.geometry cimport coefficient_t
 
-# Coefficients that a half must have room for on either side.
-cdef enum:
-    PADDING = 16
-
-
 cdef inline int32_t half(int32_t n) noexcept nogil:
     """n / 2, toward zero."""
     return (n + ((n >> 31) & 1)) >> 1

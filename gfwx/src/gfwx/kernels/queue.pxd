@@ -1,5 +1,5 @@
 """Blocks of several levels, taken one by one by any number of threads."""
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 from gfwx.kernels.blocks cimport Level, level_of
 from gfwx.kernels.geometry cimport Component
@@ -28,6 +28,13 @@ cdef struct Queue:
     int component_count
     int64_t plane_stride
     const uint8_t* chroma
+
+
+cdef struct Blocks:  # what a thread tells of the blocks that it has encoded, by place in the queue
+    int worker
+    int32_t* workers
+    int64_t* offsets
+    uint32_t* lengths
 
 
 cdef inline Queue queue_of(

@@ -6,14 +6,13 @@ and update read up to four rows of the other parity; beyond the first and last r
 from libc.stdint cimport int64_t
 
 from gfwx.kernels.geometry cimport coefficient_t
-from gfwx.kernels.lifting cimport (
-    PADDING, predict_cubic, predict_linear, update_cubic, update_linear,
-)
+from gfwx.kernels.lifting cimport predict_cubic, predict_linear, update_cubic, update_linear
 
 
 cdef struct Ring:
     void* memory
     int64_t planes
+    int64_t padding         # in front of each half
     int64_t high            # from a row's low half to its high half
     int64_t length          # from the first low to the last high coefficient
     int64_t row_stride
@@ -21,9 +20,15 @@ cdef struct Ring:
     bint cubic
 
 
-cdef inline int64_t padded(int64_t n) noexcept nogil:
-    """Room for a row or half of n coefficients; a multiple of 32, so that rows are aligned."""
-    return (n + 2 * PADDING + 31) & ~31
+cdef inline int64_t padding_for(int64_t columns) noexcept nogil:
+    """Room on either side of a row or half: at least 2, and for long ones such that rows are
+    aligned. Short ones may be very many, when there are thousands of planes."""
+    return 16 if columns >= 64 else 2
+
+
+cdef inline int64_t padded(int64_t n, int64_t padding) noexcept nogil:
+    """Room for a row or half of n coefficients."""
+    return (n + 4 * padding - 1) & -2 * padding
 
 
 cdef inline Ring ring_for(
@@ -33,9 +38,10 @@ cdef inline Ring ring_for(
     cdef Ring ring
     ring.memory = NULL
     ring.planes = planes
-    ring.high = padded(low_n)
+    ring.padding = padding_for(low_n + high_n)
+    ring.high = padded(low_n, ring.padding)
     ring.length = ring.high + high_n
-    ring.row_stride = ring.high + padded(high_n) + 32
+    ring.row_stride = ring.high + padded(high_n, ring.padding)
     ring.plane_stride = 8 * ring.row_stride
     ring.cubic = cubic
     return ring
@@ -47,7 +53,7 @@ cdef inline coefficient_t* ring_row(
     """The low half of row ``2 pair + odd``."""
     return (
         <coefficient_t*>ring.memory + plane * ring.plane_stride
-        + ((4 if odd else 0) + (pair & 3)) * ring.row_stride + PADDING
+        + ((4 if odd else 0) + (pair & 3)) * ring.row_stride + ring.padding
     )
 
 

@@ -10,10 +10,10 @@ from libc.stdlib cimport free, malloc
 from gfwx.kernels.geometry cimport (
     Component, Lattice, LEVELS, coefficient_t, lattice_at, quality_level,
 )
-from gfwx.kernels.lifting cimport PADDING, deinterleave, interleave, unlift_row
+from gfwx.kernels.lifting cimport deinterleave, interleave, unlift_row
 from gfwx.kernels.planes cimport Picture, apply_program, picture_of, store_row
 from gfwx.kernels.quantization cimport dequantize_row
-from gfwx.kernels.ring cimport Ring, lift_ring_row, padded, ring_for, ring_row
+from gfwx.kernels.ring cimport Ring, lift_ring_row, padded, padding_for, ring_for, ring_row
 
 
 cdef struct Sweep:  # what one level of unlifting does to its planes
@@ -85,7 +85,7 @@ cdef void leave(
     """Row ``2 pair + odd`` of every plane from the ring to its place, unlifted horizontally."""
     cdef int64_t plane, i
     cdef int64_t y = 2 * pair + odd
-    cdef coefficient_t* halves = scratch_of(ring, unit) + PADDING
+    cdef coefficient_t* halves = scratch_of(ring, unit) + ring.padding
     cdef coefficient_t* row
     cdef const coefficient_t* low
     for plane in range(sweep.planes):
@@ -222,7 +222,7 @@ cdef int make_ring(const Sweep* sweep, Ring* ring, coefficient_t unit) except -1
     """With a row in halves and a whole one of scratch behind it."""
     ring[0] = ring_for(sweep.planes, sweep.low_n, sweep.high_n, sweep.cubic)
     ring.memory = malloc(
-        (sweep.planes * ring.plane_stride + ring.row_stride + padded(sweep.columns))
+        (sweep.planes * ring.plane_stride + ring.row_stride + sweep.columns)
         * sizeof(coefficient_t))
     if ring.memory == NULL:
         with gil:
@@ -247,7 +247,7 @@ cdef int join_columns(
     cdef coefficient_t* low
     cdef Ring ring
     make_ring(sweep, &ring, <coefficient_t>0)
-    low = <coefficient_t*>ring.memory + PADDING
+    low = <coefficient_t*>ring.memory + ring.padding
     for row in range(first_row, last_row):
         for plane in range(sweep.planes):
             factor = sweep.factors[
@@ -356,16 +356,17 @@ cdef int synthesize_finest(
         sweep.vertical = True
         for part in range(4):
             sweep.places[part] = components[part].offset
-    output.row_stride = padded(sweep.columns)
+    output.row_stride = padded(sweep.columns, padding_for(sweep.columns))
     output.plane_stride = 4 * output.row_stride
     rows = <coefficient_t*>malloc(
-        (2 * planes * output.plane_stride + output.row_stride) * sizeof(coefficient_t))
+        ((2 if output.tolerance else 1) * planes * output.plane_stride + output.row_stride)
+        * sizeof(coefficient_t))
     if rows == NULL:
         with gil:
             raise MemoryError
     output.rows = rows
-    output.cleaned = rows + planes * output.plane_stride
-    output.total = rows + 2 * planes * output.plane_stride
+    output.total = rows + planes * output.plane_stride
+    output.cleaned = <coefficient_t*>output.total + output.row_stride  # if there is clean-up
     if output.tolerance:  # rows outside the band are needed to clean those inside
         first = max(first - 1, 0)
         last = min(last + 1, sweep.rows)

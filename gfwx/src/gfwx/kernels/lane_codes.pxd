@@ -1,0 +1,157 @@
+"""One coefficient of sixteen passes at a time, encoded in vectors (format, sections 4 and 9).
+
+All lanes take the next coefficient of their own pass at the same time. The run before it, if one
+was counted, and the coefficient make one code of up to 32 bits, which is appended to the lane's
+bits; whenever these fill a word, the word is stored. A code with an escape of twelve zeros, or a
+longer one, is unusual: it is left out, and lane_encoder.pxd puts it before the next step.
+
+Every statement of a step is on arrays of sixteen numbers, and choices are made by masks, so that
+the compiler makes vectors of the whole body.
+"""
+from libc.stdint cimport int32_t, uint32_t
+
+from gfwx.kernels.lane_steps cimport LANES, log2_of
+
+
+cdef struct CodeLanes:
+    uint32_t pending[LANES]   # the last bits, ``count`` of them below whatever went before
+    uint32_t count[LANES]     # 0 to 31
+    uint32_t word[LANES]      # the word that the last step filled, if ``filled`` is 1
+    uint32_t filled[LANES]
+    uint32_t mean[LANES]      # as in Pass
+    uint32_t square[LANES]
+    uint32_t run[LANES]
+    uint32_t run_bits[LANES]
+    uint32_t first_threshold[LANES]  # 250 for chroma, else 100
+    int32_t place[LANES]      # of the pass in the lanes' memory
+    int32_t length[LANES]     # of the pass
+    uint32_t unusual[LANES]   # all ones where the last step left a code out: these make it
+    uint32_t old_run[LANES]
+    uint32_t old_run_bits[LANES]  # 0: no run
+    uint32_t number[LANES]        # for U
+    uint32_t number_bits[LANES]   # with HighBitrate they follow from the mean
+    uint32_t old_mean[LANES]
+    uint32_t sign[LANES]          # 0 or 1 after it, 2: none
+
+
+cdef inline void append_code(
+    CodeLanes* lanes, int l, uint32_t code, uint32_t length
+) noexcept nogil:
+    """Append ``length`` <= 32 bits; only those of ``code`` below may be set."""
+    cdef uint32_t count = lanes.count[l] + length
+    cdef uint32_t full = -<uint32_t>(count >= 32)
+    cdef uint32_t over = (count - 32) & 31
+    # A length of 32 leaves all of the code's low bits pending: what is above ``count`` falls off.
+    lanes.word[l] = ((lanes.pending[l] << 1) << (31 - lanes.count[l])) | (code >> over)
+    lanes.filled[l] = full & 1
+    lanes.pending[l] = (code & full) | (((lanes.pending[l] << (length & 31)) | code) & ~full)
+    lanes.count[l] = count & 31
+
+
+cdef inline void step_fast(
+    CodeLanes* lanes, const int32_t* memory, int32_t index
+) noexcept nogil:
+    cdef int l
+    cdef uint32_t k, counted, alive, coded, zeros, mean, square, e, three, row, signed_, m, number
+    cdef uint32_t bits, code, length, run, run_code, run_length, unusual, new_k, change, positive
+    cdef uint32_t zero
+    cdef int32_t s
+    cdef int32_t values[LANES]  # loaded first: the compiler must see that no store changes them
+    for l in range(LANES):
+        values[l] = memory[lanes.place[l] + index]
+    for l in range(LANES):
+        s = values[l]
+        alive = -<uint32_t>(index < lanes.length[l])
+        k = lanes.run_bits[l]
+        counted = -<uint32_t>(k != 0)
+        coded = alive & ~(counted & -<uint32_t>(s == 0))
+        run = lanes.run[l]
+        # The run: as in put_unsigned.
+        zeros = run >> k
+        run_code = ((<uint32_t>1 << k) | (run & ((<uint32_t>1 << k) - 1))) & counted
+        run_length = (zeros + 1 + k) & counted
+        unusual = -<uint32_t>(zeros >= 12) & counted
+        # The coefficient: see code_of. With S a sign follows, so that as many bits as the row's
+        # number come after the prefix either way; a zero has no sign.
+        s += <int32_t>(counted & <uint32_t>(s < 0))
+        positive = <uint32_t>(s > 0)
+        zero = <uint32_t>(s == 0)
+        m = <uint32_t>((s ^ (s >> 31)) - (s >> 31))
+        mean = lanes.mean[l]
+        square = lanes.square[l]
+        e = mean * mean
+        three = 3 * square
+        row = (
+            <uint32_t>(e >= 2 * square + lanes.first_threshold[l])
+            + <uint32_t>(e >= 2 * square + 950) + <uint32_t>(e >= three + 3000)
+            + <uint32_t>(e >= three + 12000) + <uint32_t>(e >= 4 * square + 44000)
+        )
+        signed_ = (
+            (<uint32_t>(row == 2) & <uint32_t>(e < 5 * square + 400))
+            | (<uint32_t>(row == 3) & <uint32_t>(e < 5 * square + 3000))
+            | (<uint32_t>(row == 4) & <uint32_t>(e < 6 * square + 12000)) | <uint32_t>(row == 5)
+        )
+        number = (m & -signed_) | ((2 * m - positive) & (signed_ - 1))
+        bits = row - signed_
+        zeros = number >> bits
+        unusual |= -<uint32_t>(zeros >= 12)
+        code = (<uint32_t>1 << bits) | (number & ((<uint32_t>1 << bits) - 1))
+        length = zeros + 1 + bits
+        change = signed_ & (zero ^ 1)  # whether a sign follows
+        code = (code << change) | (positive & change)
+        length += change
+        unusual |= -<uint32_t>(length + run_length > 32)
+        code |= run_code << (length & 31)
+        length += run_length
+        change = coded & ~unusual
+        append_code(lanes, l, code & change, length & change)
+        lanes.unusual[l] = unusual & coded
+        lanes.old_run[l] = run
+        lanes.old_run_bits[l] = k
+        lanes.number[l] = number
+        lanes.number_bits[l] = bits
+        lanes.sign[l] = positive | (2 & -(zero | (signed_ ^ 1)))
+        lanes.run[l] = ((run + 1) & ~coded & alive) | (run & ~alive)
+        # The state.
+        mean = ((15 * mean + 7) >> 4) + m
+        new_k = (
+            <uint32_t>(mean < 1) + <uint32_t>(mean < 2) + <uint32_t>(mean < 4)
+            + <uint32_t>(mean < 8)
+        )
+        change = (-zero ^ counted) & coded  # (s == 0) == (k == 0)
+        lanes.run_bits[l] = (new_k & change) | (k & ~change)
+        lanes.mean[l] = (mean & coded) | (lanes.mean[l] & ~coded)
+        m = m if m < 4096 else 4096
+        square = ((15 * square + 7) >> 4) + m * m
+        lanes.square[l] = (square & coded) | (lanes.square[l] & ~coded)
+
+
+cdef inline void step_high_bitrate(
+    CodeLanes* lanes, const int32_t* memory, int32_t index
+) noexcept nogil:
+    cdef int l
+    cdef uint32_t alive, k, zeros, mean, m, number, code, length, unusual, coded
+    cdef int32_t s
+    cdef int32_t values[LANES]  # loaded first: the compiler must see that no store changes them
+    for l in range(LANES):
+        values[l] = memory[lanes.place[l] + index]
+    for l in range(LANES):
+        s = values[l]
+        alive = -<uint32_t>(index < lanes.length[l])
+        mean = lanes.mean[l]
+        k = log2_of(mean | 8) - 3
+        m = <uint32_t>((s ^ (s >> 31)) - (s >> 31))
+        number = 2 * m - <uint32_t>(s > 0)
+        unusual = -<uint32_t>(k >= 19)
+        k &= 31
+        zeros = number >> k
+        unusual |= -<uint32_t>(zeros >= 12)
+        code = (<uint32_t>1 << k) | (number & ((<uint32_t>1 << k) - 1))
+        length = zeros + 1 + k
+        coded = alive & ~unusual
+        append_code(lanes, l, code & coded, length & coded)
+        lanes.unusual[l] = unusual & alive
+        lanes.number[l] = number
+        lanes.old_mean[l] = mean
+        mean = ((15 * mean + 7) >> 4) + m
+        lanes.mean[l] = (mean & alive) | (lanes.mean[l] & ~alive)
