@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gfwx.limits import DEFAULT_MAX_PIXELS, MAX_PLANES, MAX_PROGRAM_LENGTH
 from model.bits import signed, to_words
 from watch import within
 
 import gfwx
 from gfwx import Encoder, Header
+from gfwx.limits import DEFAULT_MAX_PIXELS, MAX_PLANES, MAX_PROGRAM_LENGTH
 
 RNG = np.random.default_rng(2)
 GRAY = RNG.integers(0, 256, (13, 17), np.uint8)

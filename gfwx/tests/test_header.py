@@ -10,10 +10,10 @@ import struct
 
 import numpy as np
 import pytest
-from gfwx.header import BytesLike, byte_view, choose_bit_depth
 
 import gfwx
 from gfwx import Encoder, Filter, Header, Intent
+from gfwx.header import BytesLike, byte_view, choose_bit_depth
 
 HEADER = Header(
     width=640,

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gfwx.transforms import A710, A710_BGR, NONE, UYV, Step, program, resolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 import gfwx
 from gfwx import Intent, transforms
+from gfwx.transforms import A710, A710_BGR, NONE, UYV, Step, program, resolve
 
 AUTO = {"uyv": UYV, "a710": A710}[transforms.AUTO]
 
