@@ -81,7 +81,7 @@ def table(name: str, image: NDArray[np.uint8], rows: list[comparison.Result]) ->
     )
     made.add_column("codec")
     made.add_column("settings", min_width=20)
-    for heading in ("bytes", "ratio", "PSNR dB", "encode MB/s", "decode MB/s"):
+    for heading in ("bytes", "ratio", "PSNR\ndB", "encode\nMB/s", "decode\nMB/s"):
         made.add_column(heading, justify="right")
     for row in rows:
         made.add_row(
