@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -22,13 +22,10 @@ from gfwx.arguments import (
 from gfwx.blocks import decode_levels, encode_levels
 from gfwx.coefficients import Coding, analyze, synthesize
 from gfwx.errors import IncompleteDataError, MalformedError
-from gfwx.header import Header, byte_view
+from gfwx.header import BytesLike, Header, byte_view
 from gfwx.kernels import program_bits
 from gfwx.layout import Layout
 from gfwx.limits import DEFAULT_MAX_PIXELS, MAX_PROGRAM_LENGTH
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
 
 
 def encode(
@@ -116,7 +113,7 @@ def encode(
 
 @overload
 def decode(
-    data: Buffer,
+    data: BytesLike,
     *,
     downsampling: int = ...,
     dtype: DTypeLike | None = ...,
@@ -130,7 +127,7 @@ def decode(
 
 @overload
 def decode(
-    data: Buffer,
+    data: BytesLike,
     *,
     downsampling: int = ...,
     dtype: DTypeLike | None = ...,
@@ -143,7 +140,7 @@ def decode(
 
 
 def decode(
-    data: Buffer,
+    data: BytesLike,
     *,
     downsampling: int = 0,
     dtype: DTypeLike | None = None,

@@ -61,7 +61,7 @@ cdef void leave(
     const Sweep* sweep, coefficient_t* coefficients, const Ring* ring, coefficient_t* scratch,
     int64_t pair,
 ) noexcept nogil:
-    """Rows ``2 pair`` and ``2 pair + 1`` of every plane from the ring to their places, quantized."""
+    """Rows ``2 pair`` and ``2 pair + 1`` of every plane to their places, quantized."""
     cdef int64_t plane
     cdef int64_t columns = sweep.lattice.columns
     cdef int64_t low_n = sweep.lattice.low_columns
@@ -123,7 +123,8 @@ cdef int split_pairs(
     even = max(turn - lag, 0)
     while turn < last_pair + lag:
         while even <= min(turn + ahead, even_n - 1):
-            enter(sweep, coefficients, picture, program, scratch, scratch_stride, &ring, False, even)
+            enter(
+                sweep, coefficients, picture, program, scratch, scratch_stride, &ring, False, even)
             even += 1
         if turn < odd_n:
             enter(sweep, coefficients, picture, program, scratch, scratch_stride, &ring, True, turn)

@@ -1,16 +1,32 @@
-"""One coefficient of sixteen passes at a time, encoded in vectors (format, sections 4 and 9).
+"""Two coefficients of sixteen passes at a time, encoded in vectors (format, sections 4 and 9).
 
-All lanes take the next coefficient of their own pass at the same time. The run before it, if one
-was counted, and the coefficient make one code of up to 32 bits, which is appended to the lane's
-bits; whenever these fill a word, the word is stored. A code with an escape of twelve zeros, or a
-longer one, is unusual: it is left out, and lane_encoder.pxd puts it before the next step.
+All lanes take the next two coefficients of their own pass at the same time. What they make, each
+with the run before it if one was counted, is one code of up to 32 bits, which is appended to the
+lane's bits; whenever these fill a word, the word is stored. Where there is an escape of twelve
+zeros, or the code would be longer, it is left out, and lane_encoder.pxd puts it before the next
+step.
 
 Every statement of a step is on arrays of sixteen numbers, and choices are made by masks, so that
-the compiler makes vectors of the whole body.
+the compiler makes vectors of the whole body. Values are loaded before the rest, into arrays of the
+function's own: only then does the compiler see that no store changes them.
 """
 from libc.stdint cimport int32_t, uint32_t
 
 from gfwx.kernels.lane_steps cimport LANES, log2_of
+
+cdef enum:
+    STEP = 2  # coefficients
+
+
+cdef struct Codes:  # what one coefficient of each lane makes
+    uint32_t code[LANES]
+    uint32_t length[LANES]      # 0: it is counted in a run, or the pass has ended
+    uint32_t unusual[LANES]     # all ones where code and length do not hold
+    uint32_t run[LANES]         # the rest is for putting unusual codes
+    uint32_t run_bits[LANES]    # 0: no run
+    uint32_t number[LANES]      # for U
+    uint32_t number_bits[LANES]
+    uint32_t sign[LANES]        # 0 or 1 after it, 2: none
 
 
 cdef struct CodeLanes:
@@ -18,6 +34,7 @@ cdef struct CodeLanes:
     uint32_t count[LANES]     # 0 to 31
     uint32_t word[LANES]      # the word that the last step filled, if ``filled`` is 1
     uint32_t filled[LANES]
+    uint32_t unusual[LANES]   # all ones where the last step left its codes out
     uint32_t mean[LANES]      # as in Pass
     uint32_t square[LANES]
     uint32_t run[LANES]
@@ -25,40 +42,39 @@ cdef struct CodeLanes:
     uint32_t first_threshold[LANES]  # 250 for chroma, else 100
     int32_t place[LANES]      # of the pass in the lanes' memory
     int32_t length[LANES]     # of the pass
-    uint32_t unusual[LANES]   # all ones where the last step left a code out: these make it
-    uint32_t old_run[LANES]
-    uint32_t old_run_bits[LANES]  # 0: no run
-    uint32_t number[LANES]        # for U
-    uint32_t number_bits[LANES]   # with HighBitrate they follow from the mean
-    uint32_t old_mean[LANES]
-    uint32_t sign[LANES]          # 0 or 1 after it, 2: none
+    Codes codes[STEP]
 
 
-cdef inline void append_code(
-    CodeLanes* lanes, int l, uint32_t code, uint32_t length
+cdef inline void append_codes(
+    CodeLanes* lanes, const Codes* first, const Codes* second
 ) noexcept nogil:
-    """Append ``length`` <= 32 bits; only those of ``code`` below may be set."""
-    cdef uint32_t count = lanes.count[l] + length
-    cdef uint32_t full = -<uint32_t>(count >= 32)
-    cdef uint32_t over = (count - 32) & 31
-    # A length of 32 leaves all of the code's low bits pending: what is above ``count`` falls off.
-    lanes.word[l] = ((lanes.pending[l] << 1) << (31 - lanes.count[l])) | (code >> over)
-    lanes.filled[l] = full & 1
-    lanes.pending[l] = (code & full) | (((lanes.pending[l] << (length & 31)) | code) & ~full)
-    lanes.count[l] = count & 31
+    cdef int l
+    cdef uint32_t length, code, usual, count, full, over
+    for l in range(LANES):
+        length = first.length[l] + second.length[l]
+        usual = -<uint32_t>(length <= 32) & ~(first.unusual[l] | second.unusual[l])
+        lanes.unusual[l] = ~usual
+        # A second code of 32 bits, by which one could not shift, has none before it.
+        code = ((first.code[l] << (second.length[l] & 31)) | second.code[l]) & usual
+        length &= usual
+        count = lanes.count[l] + length
+        full = -<uint32_t>(count >= 32)
+        over = (count - 32) & 31
+        # Bits above ``count`` are left to fall off at the top later.
+        lanes.word[l] = ((lanes.pending[l] << 1) << (31 - lanes.count[l])) | (code >> over)
+        lanes.filled[l] = full & 1
+        lanes.pending[l] = (code & full) | (((lanes.pending[l] << (length & 31)) | code) & ~full)
+        lanes.count[l] = count & 31
 
 
-cdef inline void step_fast(
-    CodeLanes* lanes, const int32_t* memory, int32_t index
+cdef inline void code_fast(
+    CodeLanes* lanes, Codes* codes, const int32_t* values, int32_t index
 ) noexcept nogil:
     cdef int l
     cdef uint32_t k, counted, alive, coded, zeros, mean, square, e, three, row, signed_, m, number
     cdef uint32_t bits, code, length, run, run_code, run_length, unusual, new_k, change, positive
     cdef uint32_t zero
     cdef int32_t s
-    cdef int32_t values[LANES]  # loaded first: the compiler must see that no store changes them
-    for l in range(LANES):
-        values[l] = memory[lanes.place[l] + index]
     for l in range(LANES):
         s = values[l]
         alive = -<uint32_t>(index < lanes.length[l])
@@ -100,19 +116,19 @@ cdef inline void step_fast(
         change = signed_ & (zero ^ 1)  # whether a sign follows
         code = (code << change) | (positive & change)
         length += change
-        unusual |= -<uint32_t>(length + run_length > 32)
         code |= run_code << (length & 31)
         length += run_length
-        change = coded & ~unusual
-        append_code(lanes, l, code & change, length & change)
-        lanes.unusual[l] = unusual & coded
-        lanes.old_run[l] = run
-        lanes.old_run_bits[l] = k
-        lanes.number[l] = number
-        lanes.number_bits[l] = bits
-        lanes.sign[l] = positive | (2 & -(zero | (signed_ ^ 1)))
-        lanes.run[l] = ((run + 1) & ~coded & alive) | (run & ~alive)
+        unusual |= -<uint32_t>(length > 32)
+        codes.unusual[l] = unusual & coded
+        codes.code[l] = code & coded
+        codes.length[l] = length & coded
+        codes.run[l] = run
+        codes.run_bits[l] = k
+        codes.number[l] = number
+        codes.number_bits[l] = bits
+        codes.sign[l] = positive | (2 & -(zero | (signed_ ^ 1)))
         # The state.
+        lanes.run[l] = ((run + 1) & ~coded & alive) | (run & ~alive)
         mean = ((15 * mean + 7) >> 4) + m
         new_k = (
             <uint32_t>(mean < 1) + <uint32_t>(mean < 2) + <uint32_t>(mean < 4)
@@ -126,15 +142,12 @@ cdef inline void step_fast(
         lanes.square[l] = (square & coded) | (lanes.square[l] & ~coded)
 
 
-cdef inline void step_high_bitrate(
-    CodeLanes* lanes, const int32_t* memory, int32_t index
+cdef inline void code_high_bitrate(
+    CodeLanes* lanes, Codes* codes, const int32_t* values, int32_t index
 ) noexcept nogil:
     cdef int l
-    cdef uint32_t alive, k, zeros, mean, m, number, code, length, unusual, coded
+    cdef uint32_t alive, k, zeros, mean, m, number, unusual
     cdef int32_t s
-    cdef int32_t values[LANES]  # loaded first: the compiler must see that no store changes them
-    for l in range(LANES):
-        values[l] = memory[lanes.place[l] + index]
     for l in range(LANES):
         s = values[l]
         alive = -<uint32_t>(index < lanes.length[l])
@@ -142,16 +155,44 @@ cdef inline void step_high_bitrate(
         k = log2_of(mean | 8) - 3
         m = <uint32_t>((s ^ (s >> 31)) - (s >> 31))
         number = 2 * m - <uint32_t>(s > 0)
+        codes.number[l] = number
+        codes.number_bits[l] = mean  # of which k follows, also where log2_of is not exact
         unusual = -<uint32_t>(k >= 19)
         k &= 31
         zeros = number >> k
         unusual |= -<uint32_t>(zeros >= 12)
-        code = (<uint32_t>1 << k) | (number & ((<uint32_t>1 << k) - 1))
-        length = zeros + 1 + k
-        coded = alive & ~unusual
-        append_code(lanes, l, code & coded, length & coded)
-        lanes.unusual[l] = unusual & alive
-        lanes.number[l] = number
-        lanes.old_mean[l] = mean
+        codes.unusual[l] = unusual & alive
+        codes.code[l] = ((<uint32_t>1 << k) | (number & ((<uint32_t>1 << k) - 1))) & alive
+        codes.length[l] = (zeros + 1 + k) & alive
         mean = ((15 * mean + 7) >> 4) + m
         lanes.mean[l] = (mean & alive) | (lanes.mean[l] & ~alive)
+
+
+cdef inline void step_fast(
+    CodeLanes* lanes, const int32_t* memory, int32_t index
+) noexcept nogil:
+    cdef int l
+    cdef int32_t first[LANES]
+    cdef int32_t second[LANES]
+    for l in range(LANES):
+        first[l] = memory[lanes.place[l] + index]
+    for l in range(LANES):
+        second[l] = memory[lanes.place[l] + index + 1]
+    code_fast(lanes, &lanes.codes[0], first, index)
+    code_fast(lanes, &lanes.codes[1], second, index + 1)
+    append_codes(lanes, &lanes.codes[0], &lanes.codes[1])
+
+
+cdef inline void step_high_bitrate(
+    CodeLanes* lanes, const int32_t* memory, int32_t index
+) noexcept nogil:
+    cdef int l
+    cdef int32_t first[LANES]
+    cdef int32_t second[LANES]
+    for l in range(LANES):
+        first[l] = memory[lanes.place[l] + index]
+    for l in range(LANES):
+        second[l] = memory[lanes.place[l] + index + 1]
+    code_high_bitrate(lanes, &lanes.codes[0], first, index)
+    code_high_bitrate(lanes, &lanes.codes[1], second, index + 1)
+    append_codes(lanes, &lanes.codes[0], &lanes.codes[1])

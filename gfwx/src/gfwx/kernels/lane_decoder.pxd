@@ -11,7 +11,9 @@ from libc.string cimport memcpy, memset
 
 from gfwx.kernels.adaptive cimport FAST, Pass, start_pass
 from gfwx.kernels.bits cimport BitReader, overrun, reader_of, refill, skip_bits
-from gfwx.kernels.blocks cimport Block, Level, block_at, dc_place, pass_length, row_length, row_start
+from gfwx.kernels.blocks cimport (
+    Block, Level, block_at, dc_place, pass_length, row_length, row_start,
+)
 from gfwx.kernels.context cimport ContextRow
 from gfwx.kernels.geometry cimport coefficient_t
 from gfwx.kernels.golomb_rice cimport get_signed
@@ -224,7 +226,6 @@ cdef inline int64_t decode_in_lanes(
     cdef uint32_t stuck
     cdef bint begun = False
     cdef int64_t stride = ((most_coefficients + 63) & ~63) + STAGGER
-    cdef int64_t result = -2
     cdef const uint32_t* words = <const uint32_t*>data
     cdef coefficient_t* memory = <coefficient_t*>malloc(
         LANES * stride * sizeof(coefficient_t))

@@ -11,18 +11,22 @@ from libc.string cimport memcpy
 
 from gfwx.kernels.adaptive cimport FAST, Pass, start_pass
 from gfwx.kernels.bits cimport BitWriter, pad_word, put_bits, reserve
-from gfwx.kernels.blocks cimport Block, Level, block_at, dc_place, pass_length, row_length, row_start
+from gfwx.kernels.blocks cimport (
+    Block, Level, block_at, dc_place, pass_length, row_length, row_start,
+)
 from gfwx.kernels.context cimport ContextRow
 from gfwx.kernels.geometry cimport coefficient_t
 from gfwx.kernels.golomb_rice cimport CODE_BYTES, bit_width, put_signed, put_unsigned
-from gfwx.kernels.lane_codes cimport CodeLanes, step_fast, step_high_bitrate
+from gfwx.kernels.lane_codes cimport (
+    STEP, CodeLanes, Codes, step_fast, step_high_bitrate,
+)
 from gfwx.kernels.lane_steps cimport LANES, LEAST_PASS, STAGGER
 from gfwx.kernels.pass_encoder cimport encode_pass
 from gfwx.kernels.queue cimport Blocks, Queue, take_block
 
 cdef enum:
-    SPARE_WORDS = 1024              # of a lane, for unusual codes
-    CODE_WORDS = CODE_BYTES / 2     # of a run and a coefficient
+    SPARE_WORDS = 1024       # of a lane, for unusual codes
+    CODE_WORDS = CODE_BYTES  # of two runs and coefficients, four codes
 
 
 cdef struct Lane:
@@ -125,20 +129,26 @@ cdef inline void begin_pass(
 cdef inline void put_unusual(
     CodeLanes* lanes, int l, Lane* lane, int encoder, int64_t remaining
 ) noexcept nogil:
-    """Put the code that the last step left out."""
+    """Put the codes that the last step left out."""
     cdef BitWriter writer
+    cdef const Codes* codes
+    cdef int i
     if not has_room(lane, remaining):
         lanes.length[l] = 0
         return
     writer = writer_at(lanes, l, lane)
-    if encoder == FAST:
-        if lanes.old_run_bits[l]:
-            put_unsigned(&writer, <int>lanes.old_run_bits[l], lanes.old_run[l])
-        put_unsigned(&writer, <int>lanes.number_bits[l], lanes.number[l])
-        if lanes.sign[l] < 2:
-            put_bits(&writer, lanes.sign[l], 1)
-    else:
-        put_unsigned(&writer, max(0, bit_width(lanes.old_mean[l]) - 4), lanes.number[l])
+    for i in range(STEP):
+        codes = &lanes.codes[i]
+        if codes.length[l] == 0:
+            continue
+        if encoder == FAST:
+            if codes.run_bits[l]:
+                put_unsigned(&writer, <int>codes.run_bits[l], codes.run[l])
+            put_unsigned(&writer, <int>codes.number_bits[l], codes.number[l])
+            if codes.sign[l] < 2:
+                put_bits(&writer, codes.sign[l], 1)
+        else:
+            put_unsigned(&writer, max(0, bit_width(codes.number_bits[l]) - 4), codes.number[l])
     resume(lanes, l, lane, &writer)
 
 
@@ -155,10 +165,10 @@ cdef inline void encode_passes(
     int64_t most_coefficients, int later,
 ) noexcept nogil:
     """Step through the passes that the lanes have begun."""
-    cdef int32_t index
+    cdef int32_t index = 0
     cdef int l
     cdef uint32_t unusual
-    for index in range(longest):
+    while index < longest:
         if encoder == FAST:
             step_fast(lanes, memory, index)
         else:
@@ -174,6 +184,7 @@ cdef inline void encode_passes(
                 if lanes.unusual[l]:
                     put_unusual(
                         lanes, l, &lane[l], encoder, longest - index + later * most_coefficients)
+        index += STEP
 
 
 cdef inline int finish_blocks(

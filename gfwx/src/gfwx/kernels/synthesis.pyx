@@ -53,7 +53,7 @@ cdef void enter(
     bint odd, int64_t pair,
 ) noexcept nogil:
     """Row ``2 pair + odd`` of every plane, dequantized, into the ring in halves."""
-    cdef int64_t plane, place
+    cdef int64_t plane
     cdef int32_t factor
     cdef coefficient_t* low
     cdef coefficient_t* whole = scratch_of(ring, unit)
@@ -239,7 +239,7 @@ cdef int join_columns(
     int64_t first_row, int64_t last_row,
 ) except -1 nogil:
     """A level above the tranches' height; the reverse of split_columns."""
-    cdef int64_t plane, row, y
+    cdef int64_t plane, row
     cdef int64_t step = (<int64_t>1) << (sweep.level - component.split_levels)
     cdef int32_t factor
     cdef const coefficient_t* source
