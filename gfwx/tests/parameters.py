@@ -42,9 +42,7 @@ def arguments(parameters: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def downsamplings(
-    height: int, width: int, filter: int, intent: int, most: int | None = None
-) -> range:
+def downsamplings(height: int, width: int, filter: int, intent: int) -> range:
     """The downsamplings that a file of this size can be decoded at (format, section 10)."""
     largest = max(0, (max(height, width) - 1).bit_length() - 1)
     if filter >= 2:
