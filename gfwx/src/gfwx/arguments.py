@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import operator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from gfwx.encoder_choice import choose_encoder
 from gfwx.errors import ArgumentError, ArgumentTypeError, LimitError
 from gfwx.header import Encoder, Header, Intent, choose_bit_depth
 from gfwx.layout import Layout
@@ -58,10 +60,9 @@ def make_header(
     depth = choose_bit_depth(array.dtype, bit_depth)
     if encoder == "turbo":
         raise ArgumentError("encoder 'turbo' can only be read; 'fast' has replaced it")
-    if encoder == "auto":
-        encoder = choose_encoder(array.dtype)
     if intent is None:
         intent = infer_intent(array)
+    automatic = encoder == "auto"
     header = Header(
         width=width,
         height=height,
@@ -69,20 +70,18 @@ def make_header(
         channels=channels,
         bit_depth=depth,
         signed=array.dtype.kind == "i",
-        encoder=encoder,  # type: ignore[arg-type]
+        encoder=Encoder.FAST if automatic else encoder,  # type: ignore[arg-type]
         intent=intent,  # type: ignore[arg-type]
         metadata=metadata,
         **options,
     )
     header.check()
+    if automatic:
+        chosen = choose_encoder(array, header.quality, header.is_bayer)
+        header = replace(header, encoder=chosen)
     if header.planes > MAX_PLANES:
         raise ArgumentError(f"an image can have {MAX_PLANES} planes, got {header.planes}")
     return header
-
-
-def choose_encoder(dtype: np.dtype[Any]) -> Encoder:
-    """What encoder "auto" stands for."""
-    return Encoder.FAST if dtype.itemsize == 1 else Encoder.HIGH_BITRATE
 
 
 def infer_intent(array: NDArray[Any]) -> Intent:
