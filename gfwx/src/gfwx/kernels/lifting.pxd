@@ -4,18 +4,30 @@ A row is lifted from its interleaved form into halves: low, the even columns, an
 ones. Outside neighbors repeat the last inside one, which is what the format's replacements come
 to; so the halves are padded by copies and the loops need no special ends.
 """
-from libc.stdint cimport int32_t
+from libc.stdint cimport int16_t, int32_t, uint16_t
 
 from gfwx.kernels.geometry cimport coefficient_t
 
-cdef inline int32_t half(int32_t n) noexcept nogil:
+cdef inline coefficient_t half(coefficient_t n) noexcept nogil:
     """n / 2, toward zero."""
-    return (n + ((n >> 31) & 1)) >> 1
+    return <coefficient_t>(<coefficient_t>(n + ((n >> (8 * sizeof(coefficient_t) - 1)) & 1)) >> 1)
 
 
-cdef inline int32_t quarter(int32_t n) noexcept nogil:
-    """n / 4, toward zero."""
-    return (n + ((n >> 31) & 3)) >> 2
+cdef inline coefficient_t average(coefficient_t a, coefficient_t b) noexcept nogil:
+    """(a + b) / 2, toward zero.
+
+    For int16 without a wider sum, so that twice as many fit a vector: rounded down it is
+    ``(a & b) + ((a ^ b) >> 1)``, and one more where it is negative and the sum odd.
+    """
+    cdef int16_t different, down
+    cdef int32_t total
+    if coefficient_t is int16_t:
+        different = a ^ b
+        down = <int16_t>((a & b) + <int16_t>(different >> 1))
+        return <int16_t>(down + <int16_t>(different & <int16_t>(<uint16_t>down >> 15)))
+    else:
+        total = a + b
+        return (total + ((total >> 31) & 1)) >> 1
 
 
 cdef inline coefficient_t interpolate(
@@ -39,10 +51,10 @@ cdef inline void predict_linear(
     cdef Py_ssize_t i
     if inverse:
         for i in range(n):
-            odd[i] = <coefficient_t>(odd[i] + half(<int32_t>left[i] + <int32_t>right[i]))
+            odd[i] = <coefficient_t>(odd[i] + average(left[i], right[i]))
     else:
         for i in range(n):
-            odd[i] = <coefficient_t>(odd[i] - half(<int32_t>left[i] + <int32_t>right[i]))
+            odd[i] = <coefficient_t>(odd[i] - average(left[i], right[i]))
 
 
 cdef inline void update_linear(
@@ -52,10 +64,10 @@ cdef inline void update_linear(
     cdef Py_ssize_t i
     if inverse:
         for i in range(n):
-            even[i] = <coefficient_t>(even[i] - quarter(<int32_t>left[i] + <int32_t>right[i]))
+            even[i] = <coefficient_t>(even[i] - half(average(left[i], right[i])))
     else:
         for i in range(n):
-            even[i] = <coefficient_t>(even[i] + quarter(<int32_t>left[i] + <int32_t>right[i]))
+            even[i] = <coefficient_t>(even[i] + half(average(left[i], right[i])))
 
 
 cdef inline void predict_cubic(

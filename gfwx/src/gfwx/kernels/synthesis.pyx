@@ -370,11 +370,13 @@ cdef int synthesize_finest(
     if output.tolerance:  # rows outside the band are needed to clean those inside
         first = max(first - 1, 0)
         last = min(last + 1, sweep.rows)
-    if sweep.lattice.split:
-        join_pairs(&sweep, coefficients, output, first >> 1, (last + 1) >> 1)
-    else:
-        join_columns(&sweep, components, coefficients, output, first, last)
-    free(rows)
+    try:
+        if sweep.lattice.split:
+            join_pairs(&sweep, coefficients, output, first >> 1, (last + 1) >> 1)
+        else:
+            join_columns(&sweep, components, coefficients, output, first, last)
+    finally:
+        free(rows)
     return 0
 
 
