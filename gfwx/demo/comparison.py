@@ -42,7 +42,7 @@ def compare(image: Image, seconds: float) -> Iterator[Result]:
     gfwx_decode = partial(gfwx.decode, threads=1)
     jpeg2k_decode = partial(imagecodecs.jpeg2k_decode, numthreads=1)
 
-    def jpeg2k(level: float, reversible: bool = False) -> Encode:
+    def jpeg2k(level: Any, reversible: bool = False) -> Encode:
         return partial(imagecodecs.jpeg2k_encode, level=level, reversible=reversible, numthreads=1)
 
     def result(
