@@ -204,7 +204,8 @@ class Layout:
                 if needed:
                     return found, _next_point(found, len(data), another_follows=True)
                 continue
-            lengths = np.frombuffer(data, "<u4", level.blocks, position)
+            # A copy, so that offsets and lengths agree whatever becomes of the caller's buffer.
+            lengths = np.frombuffer(data, "<u4", level.blocks, position).astype(np.uint32)
             ends = table_end + 4 * np.cumsum(lengths, dtype=np.int64)
             position = int(ends[-1])
             if needed:
