@@ -5,12 +5,12 @@ to begin with. Blocks of the Fast and HighBitrate encoders are decoded sixteen a
 that pays, all others one by one.
 """
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t, uintptr_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free
 
 from gfwx.kernels.adaptive cimport CONTEXTUAL, FAST, HIGH_BITRATE
 from gfwx.kernels.bits cimport BitReader, reader_of
 from gfwx.kernels.blocks cimport Block, Level, block_at
-from gfwx.kernels.context cimport ContextRow, context_scratch
+from gfwx.kernels.context cimport ContextRow, make_context
 from gfwx.kernels.geometry cimport Component, coefficient_t
 from gfwx.kernels.lane_decoder cimport decode_in_lanes
 from gfwx.kernels.lane_steps cimport FEWEST_BLOCKS, LANES_PAY, MOST_BLOCK_BITS
@@ -29,22 +29,17 @@ cdef int64_t decode_one_by_one(
     """Decode the queue's blocks: 0, NO_MEMORY or MALFORMED."""
     cdef int64_t index = 0
     cdef int64_t item = 0
-    cdef int64_t columns = context_scratch(queue.components[0].columns)
     cdef int component
     cdef int64_t result = 0
     cdef Level level
     cdef Block block
     cdef BitReader reader
     cdef ContextRow context
-    cdef char* scratch = NULL
-    if encoder == CONTEXTUAL:
-        scratch = <char*>malloc(columns * (3 * sizeof(uint32_t) + sizeof(coefficient_t)))
-        if scratch == NULL:
-            return NO_MEMORY
-        context.sums = <uint32_t*>scratch
-        context.squares = context.sums + columns
-        context.weights = context.squares + columns
-        context.parents = context.weights + columns
+    context.memory = NULL
+    if encoder == CONTEXTUAL and make_context(
+        &context, queue.components[0].columns, <coefficient_t>0
+    ):
+        return NO_MEMORY
     while result == 0 and take_block(queue, &level, &index, &item):
         reader = reader_of(data + offsets[item], lengths[item])
         for component in range(level.component_count):
@@ -54,7 +49,7 @@ cdef int64_t decode_one_by_one(
             ):
                 result = MALFORMED
                 break
-    free(scratch)
+    free(context.memory)
     return result
 
 

@@ -1,53 +1,51 @@
 """Blocks of coefficients to bits (format, sections 4, 8 and 9).
 
-Blocks of the Fast and HighBitrate encoders are encoded sixteen at a time where that pays, all
-others one by one. Each thread takes blocks from a shared queue and keeps their bits in a buffer of
+Blocks are encoded sixteen at a time where that pays, else one by one. Each thread takes blocks from a shared queue and keeps their bits in a buffer of
 its own; the caller puts them in order.
 """
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free
 
-from gfwx.kernels.adaptive cimport CONTEXTUAL, FAST, HIGH_BITRATE
+from gfwx.kernels.adaptive cimport CONTEXTUAL
 from gfwx.kernels.bits cimport BitWriter
 from gfwx.kernels.blocks cimport Level
-from gfwx.kernels.context cimport ContextRow, context_scratch
+from gfwx.kernels.context cimport ContextRow, make_context
 from gfwx.kernels.geometry cimport Component, coefficient_t
 from gfwx.kernels.lane_encoder cimport encode_block, encode_in_lanes
 from gfwx.kernels.lane_steps cimport FEWEST_BLOCKS, LANES_PAY, MOST_BLOCK_BITS
 from gfwx.kernels.queue cimport Blocks, Queue, queue_of, take_block
 
 
-cdef int encode_one_by_one(
-    BitWriter* writer, const coefficient_t* coefficients, Queue* queue, Blocks* blocks,
-    int encoder,
+cdef int encode_blocks(
+    BitWriter* writer, const coefficient_t* coefficients, Queue* queue, Blocks* blocks
 ) noexcept nogil:
     """Encode the queue's blocks; -1 if there is no memory."""
+    # Of each level, the encoder and the size of blocks are the same.
+    cdef int block_bits = <int>queue.levels[5]
+    cdef int encoder = <int>queue.levels[6]
     cdef int64_t index = 0
     cdef int64_t item = 0
-    cdef int64_t columns = context_scratch(queue.components[0].columns)
     cdef int failed = 0
     cdef Level level
     cdef ContextRow context
-    cdef char* scratch = NULL
-    if encoder == CONTEXTUAL:
-        scratch = <char*>malloc(columns * (3 * sizeof(uint32_t) + sizeof(coefficient_t)))
-        if scratch == NULL:
-            return -1
-        context.sums = <uint32_t*>scratch
-        context.squares = context.sums + columns
-        context.weights = context.squares + columns
-        context.parents = context.weights + columns
-    while not failed and take_block(queue, &level, &index, &item):
-        failed = encode_block(writer, coefficients, &level, index, item, blocks, &context)
-    free(scratch)
+    context.memory = NULL
+    if encoder == CONTEXTUAL and make_context(
+        &context, queue.components[0].columns, <coefficient_t>0
+    ):
+        return -1
+    if LANES_PAY and block_bits <= MOST_BLOCK_BITS and queue.count >= FEWEST_BLOCKS:
+        failed = encode_in_lanes(
+            writer, coefficients, queue, blocks, encoder, (<int64_t>1) << 2 * block_bits,
+            &context if encoder == CONTEXTUAL else NULL)
+    else:
+        while not failed and take_block(queue, &level, &index, &item):
+            failed = encode_block(writer, coefficients, &level, index, item, blocks, &context)
+    free(context.memory)
     return failed
 
 
 cdef bytes encoded(const coefficient_t* coefficients, Queue* queue, Blocks* blocks):
-    # Of each level, the encoder and the size of blocks are the same.
-    cdef int block_bits = <int>queue.levels[5]
-    cdef int encoder = <int>queue.levels[6]
     cdef BitWriter writer
     cdef int failed
     writer.data = writer.next = writer.end = NULL
@@ -55,15 +53,7 @@ cdef bytes encoded(const coefficient_t* coefficients, Queue* queue, Blocks* bloc
     writer.count = 0
     try:
         with nogil:
-            if (
-                LANES_PAY and (encoder == FAST or encoder == HIGH_BITRATE)
-                and block_bits <= MOST_BLOCK_BITS and queue.count >= FEWEST_BLOCKS
-            ):
-                failed = encode_in_lanes(
-                    &writer, coefficients, queue, blocks, encoder,
-                    (<int64_t>1) << 2 * block_bits)
-            else:
-                failed = encode_one_by_one(&writer, coefficients, queue, blocks, encoder)
+            failed = encode_blocks(&writer, coefficients, queue, blocks)
         if failed:
             raise MemoryError
         return PyBytes_FromStringAndSize(<char*>writer.data, writer.next - writer.data)

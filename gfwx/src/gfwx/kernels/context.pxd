@@ -6,6 +6,7 @@ coder reaches the coefficient. Within a row, neighbors two positions away in the
 ``distance`` coefficients away: 1 where only odd columns are coded, else 2.
 """
 from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.stdlib cimport malloc
 
 from gfwx.kernels.adaptive cimport saturated_square
 from gfwx.kernels.blocks cimport Block, is_whole_row, row_length, row_start
@@ -14,6 +15,7 @@ from gfwx.kernels.golomb_rice cimport magnitude
 
 
 cdef struct ContextRow:
+    void* memory
     uint32_t* sums      # of weighted magnitudes, squares, and weights: three arrays
     uint32_t* squares
     uint32_t* weights
@@ -24,9 +26,19 @@ cdef struct ContextRow:
     bint whole
 
 
-cdef inline int64_t context_scratch(int64_t columns) noexcept nogil:
-    """Elements of each of four arrays for blocks of up to this many columns."""
-    return columns + 64
+cdef inline int make_context(
+    ContextRow* context, int64_t columns, coefficient_t unit
+) noexcept nogil:
+    """Memory for blocks of up to so many columns, to be freed; -1 if there is none."""
+    cdef int64_t n = columns + 64
+    context.memory = malloc(n * (3 * sizeof(uint32_t) + sizeof(coefficient_t)))
+    if context.memory == NULL:
+        return -1
+    context.sums = <uint32_t*>context.memory
+    context.squares = context.sums + n
+    context.weights = context.squares + n
+    context.parents = context.weights + n
+    return 0
 
 
 cdef inline coefficient_t coefficient_at(
@@ -197,3 +209,55 @@ cdef inline void context_at(
         add_left(&sum, &squares, row[i - 2 * d], 2)
     mean[0] = mean_of(sum, context.weights[i])
     square[0] = mean_of(squares, context.weights[i])
+
+
+cdef inline void add_row(
+    ContextRow* context, const coefficient_t* row, int64_t first, int64_t last, uint32_t weight,
+    uint32_t odd_only,
+) noexcept nogil:
+    """Add ``weight`` times row[i] to context i, or only to odd ones; weights are counted already."""
+    cdef int64_t i
+    cdef uint32_t m, w
+    for i in range(first, last):
+        m = magnitude(row[i])
+        w = weight & (-<uint32_t>(i & 1) | ~odd_only)
+        context.sums[i] += w * m
+        context.squares[i] += w * saturated_square(m)
+
+
+cdef inline void complete_row(
+    ContextRow* context, const coefficient_t* row, int64_t n, int32_t* means, int32_t* squares,
+) noexcept nogil:
+    """All contexts of a row whose coefficients are known, after prepare_row."""
+    cdef int64_t i
+    cdef int64_t d = context.distance
+    cdef int64_t first = n  # where the weights begin to be the usual ones, and where they end
+    cdef int64_t last = n
+    if context.whole:
+        add_row(context, row - 1, 1, n, 2, ~<uint32_t>0)
+    if context.near:
+        add_row(context, row - d, d, n, 4, 0)
+    if context.far:
+        add_row(context, row - 2 * d, 2 * d, n, 2, 0)
+        first = min(2 * d, n)
+        last = max(n - 2 * d, first)
+    for i in range(first):
+        means[i] = <int32_t>mean_of(context.sums[i], context.weights[i])
+        squares[i] = <int32_t>mean_of(context.squares[i], context.weights[i])
+    if context.whole:
+        for i in range(first, last):
+            means[i] = mean_of_22_or_24(context.sums[i], i & 1)
+            squares[i] = mean_of_22_or_24(context.squares[i], i & 1)
+    else:
+        for i in range(first, last):
+            means[i] = <int32_t>((16 * context.sums[i] + 10) // 20)
+            squares[i] = <int32_t>((16 * context.squares[i] + 10) // 20)
+    for i in range(last, n):
+        means[i] = <int32_t>mean_of(context.sums[i], context.weights[i])
+        squares[i] = <int32_t>mean_of(context.squares[i], context.weights[i])
+
+
+cdef inline int32_t mean_of_22_or_24(uint32_t sum, uint32_t odd) noexcept nogil:
+    cdef uint32_t even_mean = (16 * sum + 11) // 22
+    cdef uint32_t odd_mean = (16 * sum + 12) // 24
+    return <int32_t>((odd_mean & -odd) | (even_mean & (odd - 1)))

@@ -12,6 +12,7 @@ function's own: only then does the compiler see that no store changes them.
 """
 from libc.stdint cimport int32_t, uint32_t
 
+from gfwx.kernels.adaptive cimport FAST, HIGH_BITRATE
 from gfwx.kernels.lane_steps cimport LANES, log2_of
 
 cdef enum:
@@ -40,6 +41,7 @@ cdef struct CodeLanes:
     uint32_t run[LANES]
     uint32_t run_bits[LANES]
     uint32_t first_threshold[LANES]  # 250 for chroma, else 100
+    uint32_t lossless[LANES]  # all ones if so
     int32_t place[LANES]      # of the pass in the lanes' memory
     int32_t length[LANES]     # of the pass
     Codes codes[STEP]
@@ -67,9 +69,26 @@ cdef inline void append_codes(
         lanes.count[l] = count & 31
 
 
-cdef inline void code_fast(
-    CodeLanes* lanes, Codes* codes, const int32_t* values, int32_t index
+cdef inline uint32_t contextual_run_bits(
+    uint32_t mean, uint32_t square, uint32_t e, uint32_t lossless
 ) noexcept nogil:
+    """As in adaptive.pxd, by masks: each condition is tried only where those before it fail."""
+    cdef uint32_t four = -(<uint32_t>(mean < 4) & <uint32_t>(square < 2))
+    cdef uint32_t three = -(<uint32_t>(mean < 8) & <uint32_t>(square < 4))
+    cdef uint32_t two = -<uint32_t>(2 * e < 3 * square + 48)
+    cdef uint32_t one = -<uint32_t>(2 * e < 5 * square + 32)
+    cdef uint32_t k = (
+        (4 & four)
+        | (~four & ((3 & three) | (~three & ((2 & two) | (~two & 1 & one)))))
+    )
+    return (k & ~lossless) | (<uint32_t>(mean < 2) & lossless)
+
+
+cdef inline void code_classes(
+    CodeLanes* lanes, Codes* codes, const int32_t* values, const uint32_t* means,
+    const uint32_t* squares, int32_t index, bint contextual,
+) noexcept nogil:
+    """Fast or Contextual; ``contextual`` is a constant where this is called."""
     cdef int l
     cdef uint32_t k, counted, alive, coded, zeros, mean, square, e, three, row, signed_, m, number
     cdef uint32_t bits, code, length, run, run_code, run_length, unusual, new_k, change, positive
@@ -93,8 +112,8 @@ cdef inline void code_fast(
         positive = <uint32_t>(s > 0)
         zero = <uint32_t>(s == 0)
         m = <uint32_t>((s ^ (s >> 31)) - (s >> 31))
-        mean = lanes.mean[l]
-        square = lanes.square[l]
+        mean = means[l] if contextual else lanes.mean[l]
+        square = squares[l] if contextual else lanes.square[l]
         e = mean * mean
         three = 3 * square
         row = (
@@ -129,17 +148,20 @@ cdef inline void code_fast(
         codes.sign[l] = positive | (2 & -(zero | (signed_ ^ 1)))
         # The state.
         lanes.run[l] = ((run + 1) & ~coded & alive) | (run & ~alive)
-        mean = ((15 * mean + 7) >> 4) + m
-        new_k = (
-            <uint32_t>(mean < 1) + <uint32_t>(mean < 2) + <uint32_t>(mean < 4)
-            + <uint32_t>(mean < 8)
-        )
         change = (-zero ^ counted) & coded  # (s == 0) == (k == 0)
+        if contextual:
+            new_k = contextual_run_bits(mean, square, e, lanes.lossless[l])
+        else:
+            mean = ((15 * mean + 7) >> 4) + m
+            new_k = (
+                <uint32_t>(mean < 1) + <uint32_t>(mean < 2) + <uint32_t>(mean < 4)
+                + <uint32_t>(mean < 8)
+            )
+            lanes.mean[l] = (mean & coded) | (lanes.mean[l] & ~coded)
+            m = m if m < 4096 else 4096
+            square = ((15 * square + 7) >> 4) + m * m
+            lanes.square[l] = (square & coded) | (lanes.square[l] & ~coded)
         lanes.run_bits[l] = (new_k & change) | (k & ~change)
-        lanes.mean[l] = (mean & coded) | (lanes.mean[l] & ~coded)
-        m = m if m < 4096 else 4096
-        square = ((15 * square + 7) >> 4) + m * m
-        lanes.square[l] = (square & coded) | (lanes.square[l] & ~coded)
 
 
 cdef inline void code_high_bitrate(
@@ -168,31 +190,41 @@ cdef inline void code_high_bitrate(
         lanes.mean[l] = (mean & alive) | (lanes.mean[l] & ~alive)
 
 
-cdef inline void step_fast(
-    CodeLanes* lanes, const int32_t* memory, int32_t index
+cdef inline void step(
+    CodeLanes* lanes, const int32_t* memory, const int32_t* means, const int32_t* squares,
+    int32_t index, int encoder,
 ) noexcept nogil:
+    """Encode coefficients ``index`` and ``index + 1`` of all lanes.
+
+    ``encoder`` is a constant where this is called; only Contextual has means and squares.
+    """
     cdef int l
     cdef int32_t first[LANES]
     cdef int32_t second[LANES]
+    cdef uint32_t first_means[LANES]
+    cdef uint32_t second_means[LANES]
+    cdef uint32_t first_squares[LANES]
+    cdef uint32_t second_squares[LANES]
     for l in range(LANES):
         first[l] = memory[lanes.place[l] + index]
     for l in range(LANES):
         second[l] = memory[lanes.place[l] + index + 1]
-    code_fast(lanes, &lanes.codes[0], first, index)
-    code_fast(lanes, &lanes.codes[1], second, index + 1)
-    append_codes(lanes, &lanes.codes[0], &lanes.codes[1])
-
-
-cdef inline void step_high_bitrate(
-    CodeLanes* lanes, const int32_t* memory, int32_t index
-) noexcept nogil:
-    cdef int l
-    cdef int32_t first[LANES]
-    cdef int32_t second[LANES]
-    for l in range(LANES):
-        first[l] = memory[lanes.place[l] + index]
-    for l in range(LANES):
-        second[l] = memory[lanes.place[l] + index + 1]
-    code_high_bitrate(lanes, &lanes.codes[0], first, index)
-    code_high_bitrate(lanes, &lanes.codes[1], second, index + 1)
+    if encoder == HIGH_BITRATE:
+        code_high_bitrate(lanes, &lanes.codes[0], first, index)
+        code_high_bitrate(lanes, &lanes.codes[1], second, index + 1)
+    elif encoder == FAST:
+        code_classes(lanes, &lanes.codes[0], first, NULL, NULL, index, False)
+        code_classes(lanes, &lanes.codes[1], second, NULL, NULL, index + 1, False)
+    else:
+        for l in range(LANES):
+            first_means[l] = <uint32_t>means[lanes.place[l] + index]
+        for l in range(LANES):
+            second_means[l] = <uint32_t>means[lanes.place[l] + index + 1]
+        for l in range(LANES):
+            first_squares[l] = <uint32_t>squares[lanes.place[l] + index]
+        for l in range(LANES):
+            second_squares[l] = <uint32_t>squares[lanes.place[l] + index + 1]
+        code_classes(lanes, &lanes.codes[0], first, first_means, first_squares, index, True)
+        code_classes(
+            lanes, &lanes.codes[1], second, second_means, second_squares, index + 1, True)
     append_codes(lanes, &lanes.codes[0], &lanes.codes[1])

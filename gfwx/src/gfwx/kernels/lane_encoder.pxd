@@ -9,16 +9,16 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from gfwx.kernels.adaptive cimport FAST, Pass, start_pass
+from gfwx.kernels.adaptive cimport CONTEXTUAL, FAST, HIGH_BITRATE, Pass, start_pass
 from gfwx.kernels.bits cimport BitWriter, pad_word, put_bits, reserve
 from gfwx.kernels.blocks cimport (
     Block, Level, block_at, dc_place, pass_length, row_length, row_start,
 )
-from gfwx.kernels.context cimport ContextRow
+from gfwx.kernels.context cimport ContextRow, complete_row, prepare_row
 from gfwx.kernels.geometry cimport coefficient_t
 from gfwx.kernels.golomb_rice cimport CODE_BYTES, bit_width, put_signed, put_unsigned
 from gfwx.kernels.lane_codes cimport (
-    STEP, CodeLanes, Codes, step_fast, step_high_bitrate,
+    STEP, CodeLanes, Codes, step,
 )
 from gfwx.kernels.lane_steps cimport LANES, LEAST_PASS, STAGGER
 from gfwx.kernels.pass_encoder cimport encode_pass
@@ -66,9 +66,11 @@ cdef inline void tell(Blocks* blocks, int64_t item, int64_t start, int64_t end) 
 
 
 cdef inline void collect(
-    const Block* block, const coefficient_t* coefficients, int32_t* memory
+    const Block* block, const coefficient_t* coefficients, int32_t* memory, int64_t plane,
+    ContextRow* context,
 ) noexcept nogil:
-    """Lay the coefficients of a pass out in coding order."""
+    """Lay the coefficients of a pass out in coding order; with a context, at distances of
+    ``plane`` behind them also the means and squares of their contexts."""
     cdef int64_t row, n, i
     cdef const coefficient_t* source
     for row in range(block.first_row, block.last_row):
@@ -76,6 +78,9 @@ cdef inline void collect(
         source = coefficients + row_start(block, row)
         for i in range(n):
             memory[i] = source[i]
+        if context != NULL and n > 0:
+            prepare_row(coefficients, block, row, context, <coefficient_t>0)
+            complete_row(context, source, n, memory + plane, memory + 2 * plane)
         memory += n
 
 
@@ -106,7 +111,7 @@ cdef inline bint has_room(Lane* lane, int64_t coefficients) noexcept nogil:
 
 cdef inline void begin_pass(
     CodeLanes* lanes, int l, Lane* lane, int component, const coefficient_t* coefficients,
-    int32_t* memory, int64_t remaining,
+    int32_t* memory, int64_t plane, int64_t remaining, ContextRow* context,
 ) noexcept nogil:
     cdef Pass state
     cdef BitWriter writer
@@ -119,7 +124,8 @@ cdef inline void begin_pass(
     lanes.run_bits[l] = state.run_bits
     lanes.first_threshold[l] = 250 if state.chroma else 100
     lanes.length[l] = 0 if lane.failed else <int32_t>pass_length(&lane.block)
-    collect(&lane.block, coefficients, memory + lanes.place[l])
+    lanes.lossless[l] = -<uint32_t>state.lossless
+    collect(&lane.block, coefficients, memory + lanes.place[l], plane, context)
     if lane.block.has_dc and has_room(lane, remaining):
         writer = writer_at(lanes, l, lane)
         put_signed(&writer, 4, coefficients[dc_place(&lane.block)])
@@ -141,7 +147,7 @@ cdef inline void put_unusual(
         codes = &lanes.codes[i]
         if codes.length[l] == 0:
             continue
-        if encoder == FAST:
+        if encoder != HIGH_BITRATE:
             if codes.run_bits[l]:
                 put_unsigned(&writer, <int>codes.run_bits[l], codes.run[l])
             put_unsigned(&writer, <int>codes.number_bits[l], codes.number[l])
@@ -161,8 +167,8 @@ cdef inline void end_pass(CodeLanes* lanes, int l, Lane* lane, int64_t remaining
 
 
 cdef inline void encode_passes(
-    CodeLanes* lanes, Lane* lane, const int32_t* memory, int encoder, int32_t longest,
-    int64_t most_coefficients, int later,
+    CodeLanes* lanes, Lane* lane, const int32_t* memory, int64_t plane, int encoder,
+    int32_t longest, int64_t most_coefficients, int later,
 ) noexcept nogil:
     """Step through the passes that the lanes have begun."""
     cdef int32_t index = 0
@@ -170,9 +176,11 @@ cdef inline void encode_passes(
     cdef uint32_t unusual
     while index < longest:
         if encoder == FAST:
-            step_fast(lanes, memory, index)
+            step(lanes, memory, NULL, NULL, index, FAST)
+        elif encoder == HIGH_BITRATE:
+            step(lanes, memory, NULL, NULL, index, HIGH_BITRATE)
         else:
-            step_high_bitrate(lanes, memory, index)
+            step(lanes, memory, memory + plane, memory + 2 * plane, index, CONTEXTUAL)
         unusual = 0
         for l in range(LANES):
             unusual |= lanes.unusual[l]
@@ -189,7 +197,7 @@ cdef inline void encode_passes(
 
 cdef inline int finish_blocks(
     BitWriter* writer, const coefficient_t* coefficients, CodeLanes* lanes, Lane* lane, int count,
-    Blocks* blocks,
+    Blocks* blocks, ContextRow* context,
 ) noexcept nogil:
     """Move the lanes' words to the thread's buffer; -1 if there is no memory."""
     cdef int l
@@ -198,7 +206,7 @@ cdef inline int finish_blocks(
     for l in range(count):
         if lane[l].failed:
             if encode_block(
-                writer, coefficients, &lane[l].level, lane[l].index, lane[l].item, blocks, NULL
+                writer, coefficients, &lane[l].level, lane[l].index, lane[l].item, blocks, context
             ):
                 return -1
             continue
@@ -216,9 +224,9 @@ cdef inline int finish_blocks(
 
 cdef inline int encode_in_lanes(
     BitWriter* writer, const coefficient_t* coefficients, Queue* queue, Blocks* blocks,
-    int encoder, int64_t most_coefficients,
+    int encoder, int64_t most_coefficients, ContextRow* context,
 ) noexcept nogil:
-    """Encode the queue's blocks; -1 if there is no memory."""
+    """Encode the queue's blocks; -1 if there is no memory. Only Contextual has a context."""
     cdef CodeLanes lanes
     cdef Lane lane[LANES]
     cdef int l, component, count, later
@@ -227,12 +235,14 @@ cdef inline int encode_in_lanes(
     cdef Block block
     cdef int64_t stride = most_coefficients + STAGGER
     cdef int64_t words = queue.component_count * most_coefficients + SPARE_WORDS + STAGGER
-    cdef int32_t* memory = <int32_t*>malloc(LANES * (stride + words) * sizeof(int32_t))
+    cdef int64_t plane = LANES * stride  # coefficients of all lanes; or their means, or squares
+    cdef int planes = 1 if context == NULL else 3
+    cdef int32_t* memory = <int32_t*>malloc((planes * plane + LANES * words) * sizeof(int32_t))
     if memory == NULL:
         return -1
     for l in range(LANES):
         lanes.place[l] = <int32_t>(l * stride)
-        lane[l].words = <uint32_t*>memory + LANES * stride + l * words
+        lane[l].words = <uint32_t*>memory + planes * plane + l * words
         lane[l].end = lane[l].words + words
         lanes.mean[l] = lanes.square[l] = lanes.run[l] = lanes.run_bits[l] = 0
         lanes.first_threshold[l] = 100
@@ -245,7 +255,7 @@ cdef inline int encode_in_lanes(
             if pass_length(&block) < LEAST_PASS:
                 failed = encode_block(
                     writer, coefficients, &lane[count].level, lane[count].index,
-                    lane[count].item, blocks, NULL)
+                    lane[count].item, blocks, context)
             else:
                 count += 1
         if failed or count == 0:
@@ -260,13 +270,13 @@ cdef inline int encode_in_lanes(
             longest = 0
             for l in range(count):
                 begin_pass(
-                    &lanes, l, &lane[l], component, coefficients, memory,
-                    (later + 1) * most_coefficients)
+                    &lanes, l, &lane[l], component, coefficients, memory, plane,
+                    (later + 1) * most_coefficients, context)
                 longest = max(longest, lanes.length[l])
             encode_passes(
-                &lanes, lane, memory, encoder, longest, most_coefficients, later)
+                &lanes, lane, memory, plane, encoder, longest, most_coefficients, later)
             for l in range(count):
                 end_pass(&lanes, l, &lane[l], later * most_coefficients)
-        failed = finish_blocks(writer, coefficients, &lanes, lane, count, blocks)
+        failed = finish_blocks(writer, coefficients, &lanes, lane, count, blocks, context)
     free(memory)
     return failed
