@@ -1,7 +1,7 @@
 """Blocks of coefficients to bits (format, sections 4, 8 and 9).
 
-Blocks are encoded sixteen at a time where that pays, else one by one. Each thread takes blocks from a shared queue and keeps their bits in a buffer of
-its own; the caller puts them in order.
+Blocks are encoded sixteen at a time where that pays, else one by one. Each thread takes blocks from
+a shared queue and keeps their bits in a buffer of its own; the caller puts them in order.
 """
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t

@@ -215,7 +215,7 @@ cdef inline void add_row(
     ContextRow* context, const coefficient_t* row, int64_t first, int64_t last, uint32_t weight,
     uint32_t odd_only,
 ) noexcept nogil:
-    """Add ``weight`` times row[i] to context i, or only to odd ones; weights are counted already."""
+    """Add ``weight`` times row[i] to context i, or to odd ones only, whose weights are counted."""
     cdef int64_t i
     cdef uint32_t m, w
     for i in range(first, last):
