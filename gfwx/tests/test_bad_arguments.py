@@ -169,3 +169,23 @@ def test_decode_refuses_types_that_are_not_wider(name: str, dtype: type) -> None
 def test_decode_refuses_data_that_are_no_bytes(data: object) -> None:
     refused(gfwx.ArgumentTypeError, gfwx.decode, data)
     refused(gfwx.ArgumentTypeError, gfwx.read_header, data)
+
+
+@pytest.mark.parametrize("encoder", ["fast", "contextual", "high-bitrate"])
+def test_encode_refuses_a_coefficient_that_has_no_code(encoder: str) -> None:
+    image = np.zeros((64, 96, 2), np.uint16)
+    image[9, 17, 0] = 32768  # times 65536: -2^31 in plane 1
+    error = refused(
+        gfwx.ArgumentError,
+        gfwx.encode,
+        image,
+        encoder=encoder,
+        transform=[1, 0, 65536, -1, 1, 0, -1],
+    )
+    assert "factors" in str(error)
+
+
+def test_large_factors_that_do_no_harm_are_accepted() -> None:
+    image = np.full((64, 96, 2), 40000, np.uint16)
+    data = gfwx.encode(image, transform=[1, 0, 3000, -1, 1, 0, -1])
+    assert (gfwx.decode(data) == image).all()

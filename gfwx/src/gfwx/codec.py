@@ -21,7 +21,7 @@ from gfwx.arguments import (
 )
 from gfwx.blocks import decode_levels, encode_levels
 from gfwx.coefficients import Coding, analyze, synthesize
-from gfwx.errors import IncompleteDataError, MalformedError
+from gfwx.errors import ArgumentError, IncompleteDataError, MalformedError
 from gfwx.header import BytesLike, Header, byte_view
 from gfwx.kernels import program_bits
 from gfwx.layout import Layout
@@ -107,6 +107,8 @@ def encode(
     workers = thread_pool.resolve(threads, array.size)
     coding = Coding(header, Layout(header), program)
     coefficients = analyze(array, coding, workers)
+    if transforms.may_overflow(program, header.boost, array.itemsize):
+        _check_storable(coefficients)
     levels = encode_levels(coefficients, coding, workers)
     return b"".join((start, program_bits.write_program(program), *levels))
 
@@ -225,6 +227,12 @@ def decode(
         image[...] = direct
     result = out if out is not None else image.reshape(presented(shape, keep_dims))
     return (result, following) if partial else result
+
+
+def _check_storable(coefficients: NDArray[Any]) -> None:
+    """Refuse the one number for which there is no code: -2^31, whose double does not fit a word."""
+    if (coefficients == np.iinfo(np.int32).min).any():
+        raise ArgumentError("the transform's factors are too large for this image")
 
 
 def _read_program(view: memoryview, header: Header) -> tuple[transforms.Program, int]:

@@ -296,6 +296,33 @@ def in_reverse(program: Program) -> Program:
     return (*reverse, -1)
 
 
+@lru_cache(maxsize=64)
+def may_overflow(program: Program, boost: int, itemsize: int) -> bool:
+    """Tell whether coefficients of 16-bit samples might reach -2^31, which cannot be coded.
+
+    Parameters
+    ----------
+    program : Program
+        Flat integers, with the end mark, checked.
+    boost : int
+        Factor on samples, 1 or 8.
+    itemsize : int
+        Bytes of a sample.
+
+    Returns
+    -------
+    bool
+        False if they stay below 2^31 in magnitude for certain, lifting included.
+    """
+    if itemsize == 1:
+        return False
+    most = dict.fromkeys((n for step in steps(program) for n in step.sources), boost << 16)
+    for step in steps(program):
+        total = sum(abs(factor) * most[source] for source, factor in step.sources.items())
+        most[step.target] = most.get(step.target, boost << 16) + total
+    return max(most.values(), default=0) >= 1 << 27  # lifting adds less than four bits
+
+
 def chroma_planes(program: Program, planes: int) -> list[bool]:
     """Tell which planes are chroma, that is, coded with the quality for chroma.
 
