@@ -58,6 +58,8 @@ def make_header(
     """Header of a file with these samples, from what the caller of `encode` wants; checked."""
     layers, height, width, channels = array.shape
     depth = choose_bit_depth(array.dtype, bit_depth)
+    if not isinstance(encoder, str):  # arrays, for one, compare element by element
+        raise ArgumentTypeError(f"encoder must be a string, got {encoder!r}")
     if encoder == "turbo":
         raise ArgumentError("encoder 'turbo' can only be read; 'fast' has replaced it")
     if intent is None:
@@ -155,6 +157,7 @@ def prepare_output(
         raise ArgumentError("out must not overlap itself: each sample needs a place of its own")
     if np.may_share_memory(out, np.frombuffer(view, np.uint8)):
         raise ArgumentError("out must not overlap the data that are decoded")
+    out = out.view(np.ndarray)  # subclasses may have rules of their own for what follows
     if len(expected) == 2:
         return out[np.newaxis, :, :, np.newaxis]
     return out[np.newaxis] if len(expected) == 3 else out

@@ -77,7 +77,8 @@ def imwrite(path: str | os.PathLike[str], image: ArrayLike, **options: Any) -> N
     if target.exists() and not target.is_file():  # a pipe or device keeps its place
         target.write_bytes(data)
         return
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+    # Without the target's name, which may be as long as names can be.
+    temporary = target.with_name(f".gfwx-{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("xb") as file:
             file.write(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 import struct
 from dataclasses import dataclass
@@ -151,12 +152,15 @@ class Header:
         # Headers from files, which are many, have neither.
         for name, value in zip(_INTEGERS, _integers(self), strict=True):
             if type(value) is not int and hasattr(value, "__index__"):
-                object.__setattr__(self, name, operator.index(value))
+                with contextlib.suppress(TypeError):  # left to `check`: an array has no index
+                    object.__setattr__(self, name, operator.index(value))
         if str in (type(self.filter), type(self.encoder), type(self.intent)):
             for name, names in _NAMES.items():
                 value = getattr(self, name)
                 if type(value) is str:
                     object.__setattr__(self, name, names.get(value, value))
+        if type(self.metadata) is not bytes and isinstance(self.metadata, bytearray | memoryview):
+            object.__setattr__(self, "metadata", bytes(self.metadata))
 
     @property
     def shape(self) -> tuple[int, int, int, int]:

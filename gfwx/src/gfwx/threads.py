@@ -95,8 +95,9 @@ def run(function: Callable[[Item], Result], items: Sequence[Item], threads: int)
                 waiting = iter(())
                 raise
 
-    futures = _submit(work, helpers)
+    futures: list[Future[None]] = []
     try:
+        _submit(work, helpers, futures)
         work()
     finally:
         for future in futures:
@@ -137,7 +138,8 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _submit(work: Callable[[], None], count: int) -> list[Future[None]]:
+def _submit(work: Callable[[], None], count: int, futures: list[Future[None]]) -> None:
+    """Give work to so many threads, or as many as there can be; the caller does the rest."""
     global _pool, _pool_size
     with _lock:
         if _pool is None or _pool_size < count:
@@ -145,7 +147,25 @@ def _submit(work: Callable[[], None], count: int) -> list[Future[None]]:
                 _pool.shutdown(wait=False)  # what it has begun goes on
             _pool = ThreadPoolExecutor(count, thread_name_prefix="gfwx")
             _pool_size = count
-        return [_pool.submit(work) for _ in range(count)]
+        for _ in range(count):
+            # Not the pool's own future: when no thread can be started it is lost, although the
+            # work may still be done.
+            futures.append(Future())
+            try:
+                _pool.submit(_carry_out, work, futures[-1])
+            except RuntimeError:  # also while the interpreter exits
+                return
+
+
+def _carry_out(work: Callable[[], None], future: Future[None]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        work()
+    except BaseException as error:
+        future.set_exception(error)
+    else:
+        future.set_result(None)
 
 
 def _forget() -> None:

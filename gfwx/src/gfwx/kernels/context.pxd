@@ -16,14 +16,18 @@ from gfwx.kernels.golomb_rice cimport magnitude
 
 cdef struct ContextRow:
     void* memory
-    uint32_t* sums      # of weighted magnitudes, squares, and weights: three arrays
+    uint32_t* sums      # of weighted magnitudes, and of squares, of all but the left neighbors
     uint32_t* squares
-    uint32_t* weights
+    uint32_t* means             # of whole contexts, and
+    uint32_t* means_of_squares
     void* parents       # scratch: the ancestor of each coefficient
+    int64_t n           # coefficients
     int64_t distance
+    bint whole          # all columns are coded, not the odd ones only
     bint near           # whether the row two above counts, and so the left neighbor
     bint far            # likewise four above
-    bint whole
+    int64_t first       # from here on all neighbors of an inner coefficient count
+    int64_t last        # and up to here
 
 
 cdef inline int make_context(
@@ -31,13 +35,14 @@ cdef inline int make_context(
 ) noexcept nogil:
     """Memory for blocks of up to so many columns, to be freed; -1 if there is none."""
     cdef int64_t n = columns + 64
-    context.memory = malloc(n * (3 * sizeof(uint32_t) + sizeof(coefficient_t)))
+    context.memory = malloc(n * (4 * sizeof(uint32_t) + sizeof(coefficient_t)))
     if context.memory == NULL:
         return -1
     context.sums = <uint32_t*>context.memory
     context.squares = context.sums + n
-    context.weights = context.squares + n
-    context.parents = context.weights + n
+    context.means = context.squares + n
+    context.means_of_squares = context.means + n
+    context.parents = context.means_of_squares + n
     return 0
 
 
@@ -114,17 +119,61 @@ cdef inline void find_parents(
             coefficients, block, level, parent_row, (block.first_column >> 1) + parent_column)
 
 
-cdef inline void add_neighbors(
-    ContextRow* context, const coefficient_t* row, int64_t first, int64_t last, uint32_t weight,
+cdef inline void add(uint32_t* sum, uint32_t* square, int32_t value, uint32_t weight) noexcept nogil:
+    cdef uint32_t m = magnitude(value)
+    sum[0] += weight * m
+    square[0] += weight * saturated_square(m)
+
+
+cdef inline void sum_at_edge(
+    ContextRow* context, const coefficient_t* sibling, const coefficient_t* near,
+    const coefficient_t* far, int64_t i,
 ) noexcept nogil:
-    """Add ``weight`` times row[i] to context i for first <= i < last."""
+    """Sum neighbors one by one, each if it is there."""
+    cdef uint32_t sum = 0
+    cdef uint32_t square = 0
+    cdef int64_t d = context.distance
+    add(&sum, &square, (<coefficient_t*>context.parents)[i], 2)
+    if context.whole and (i | 1) < context.n:
+        add(&sum, &square, sibling[i >> 1], 2)
+    if context.near and i >= d:
+        add(&sum, &square, near[i], 4)
+        add(&sum, &square, near[i - d], 2)
+        if i + d < context.n:
+            add(&sum, &square, near[i + d], 2)
+    if context.far and i >= 2 * d:
+        add(&sum, &square, far[i], 2)
+        add(&sum, &square, far[i - 2 * d], 1)
+        if i + 2 * d < context.n:
+            add(&sum, &square, far[i + 2 * d], 1)
+    context.sums[i] = sum
+    context.squares[i] = square
+
+
+cdef inline void sum_inside(
+    ContextRow* context, const coefficient_t* near, const coefficient_t* far, int64_t d
+) noexcept nogil:
+    """Sum all neighbors but siblings; a loop that vectorizes."""
     cdef int64_t i
-    cdef uint32_t m
-    for i in range(first, last):
-        m = magnitude(row[i])
-        context.sums[i] += weight * m
-        context.squares[i] += weight * saturated_square(m)
-        context.weights[i] += weight
+    cdef uint32_t p, a, b, c, e, f, g
+    cdef const coefficient_t* parents = <coefficient_t*>context.parents
+    cdef uint32_t* sums = context.sums
+    cdef uint32_t* squares = context.squares
+    for i in range(context.first, context.last):
+        p = magnitude(parents[i])
+        a = magnitude(near[i])
+        b = magnitude(near[i - d])
+        c = magnitude(near[i + d])
+        e = magnitude(far[i])
+        f = magnitude(far[i - 2 * d])
+        g = magnitude(far[i + 2 * d])
+        sums[i] = 4 * a + 2 * (p + b + c + e) + f + g
+        squares[i] = (
+            4 * saturated_square(a)
+            + 2 * (saturated_square(p) + saturated_square(b) + saturated_square(c)
+                   + saturated_square(e))
+            + saturated_square(f) + saturated_square(g)
+        )
 
 
 cdef inline void prepare_row(
@@ -134,52 +183,52 @@ cdef inline void prepare_row(
     """Sum all but the left neighbors for the coded coefficients of a row."""
     cdef int64_t i
     cdef int64_t n = row_length(block, row)
-    cdef int64_t d
     cdef int64_t y = row - block.first_row
-    cdef coefficient_t* parents = <coefficient_t*>context.parents
-    cdef const coefficient_t* sibling
-    cdef const coefficient_t* above
+    cdef const coefficient_t* sibling = NULL
+    cdef const coefficient_t* near = NULL
+    cdef const coefficient_t* far = NULL
     cdef uint32_t m
+    context.n = n
     context.whole = is_whole_row(block, row)
-    context.distance = d = 2 if context.whole else 1
+    context.distance = 2 if context.whole else 1
     context.near = y >= 2
     context.far = y >= 4
-
-    find_parents(coefficients, block, row, parents)
-    for i in range(n):
-        m = magnitude(parents[i])
-        context.sums[i] = 2 * m
-        context.squares[i] = 2 * saturated_square(m)
-        context.weights[i] = 2
+    context.first = min(2 * context.distance, n) if context.far else n
+    context.last = max(n - 2 * context.distance, context.first)
+    find_parents(coefficients, block, row, <coefficient_t*>context.parents)
     if context.whole:
         sibling = coefficients + row_start(block, row - 1)
-        for i in range(n & ~1):
+    if context.near:
+        near = coefficients + row_start(block, row - 2)
+    if context.far:
+        far = coefficients + row_start(block, row - 4)
+    for i in range(context.first):
+        sum_at_edge(context, sibling, near, far, i)
+    if context.whole:
+        sum_inside(context, near, far, 2)
+        for i in range(context.first, context.last):
             m = magnitude(sibling[i >> 1])
             context.sums[i] += 2 * m
             context.squares[i] += 2 * saturated_square(m)
-            context.weights[i] += 2 + 2 * (i & 1)
-    if context.near:
-        above = coefficients + row_start(block, row - 2)
-        add_neighbors(context, above, d, n, 4)
-        add_neighbors(context, above - d, d, n, 2)
-        add_neighbors(context, above + d, d, n - d, 2)
-        for i in range(d, n):
-            context.weights[i] += 4
-    if context.far:
-        above = coefficients + row_start(block, row - 4)
-        add_neighbors(context, above, 2 * d, n, 2)
-        add_neighbors(context, above - 2 * d, 2 * d, n, 1)
-        add_neighbors(context, above + 2 * d, 2 * d, n - 2 * d, 1)
-        for i in range(2 * d, n):
-            context.weights[i] += 2
+    else:
+        sum_inside(context, near, far, 1)
+    for i in range(context.last, n):
+        sum_at_edge(context, sibling, near, far, i)
 
 
-cdef inline void add_left(
-    uint32_t* sum, uint32_t* square, int32_t value, uint32_t weight
-) noexcept nogil:
-    cdef uint32_t m = magnitude(value)
-    sum[0] += weight * m
-    square[0] += weight * saturated_square(m)
+cdef inline uint32_t weight_at(const ContextRow* context, int64_t i) noexcept nogil:
+    """The sum of the weights of all neighbors, left ones included."""
+    cdef int64_t d = context.distance
+    cdef uint32_t weight = 2
+    if context.first <= i < context.last:
+        return (24 if i & 1 else 22) if context.whole else 20
+    if context.whole and (i | 1) < context.n:
+        weight += 4 if i & 1 else 2
+    if context.near and i >= d:
+        weight += 12 if i + d < context.n else 10
+    if context.far and i >= 2 * d:
+        weight += 6 if i + 2 * d < context.n else 5
+    return weight
 
 
 cdef inline uint32_t mean_of(uint32_t sum, uint32_t weight) noexcept nogil:
@@ -198,66 +247,73 @@ cdef inline void context_at(
     const ContextRow* context, const coefficient_t* row, int64_t i, uint32_t* mean,
     uint32_t* square,
 ) noexcept nogil:
+    """The context of a coefficient, those to its left being known."""
     cdef uint32_t sum = context.sums[i]
     cdef uint32_t squares = context.squares[i]
     cdef int64_t d = context.distance
+    cdef uint32_t weight = weight_at(context, i)
     if context.whole and i & 1:
-        add_left(&sum, &squares, row[i - 1], 2)
+        add(&sum, &squares, row[i - 1], 2)
     if context.near and i >= d:
-        add_left(&sum, &squares, row[i - d], 4)
+        add(&sum, &squares, row[i - d], 4)
     if context.far and i >= 2 * d:
-        add_left(&sum, &squares, row[i - 2 * d], 2)
-    mean[0] = mean_of(sum, context.weights[i])
-    square[0] = mean_of(squares, context.weights[i])
-
-
-cdef inline void add_row(
-    ContextRow* context, const coefficient_t* row, int64_t first, int64_t last, uint32_t weight,
-    uint32_t odd_only,
-) noexcept nogil:
-    """Add ``weight`` times row[i] to context i, or to odd ones only, whose weights are counted."""
-    cdef int64_t i
-    cdef uint32_t m, w
-    for i in range(first, last):
-        m = magnitude(row[i])
-        w = weight & (-<uint32_t>(i & 1) | ~odd_only)
-        context.sums[i] += w * m
-        context.squares[i] += w * saturated_square(m)
+        add(&sum, &squares, row[i - 2 * d], 2)
+    mean[0] = mean_of(sum, weight)
+    square[0] = mean_of(squares, weight)
 
 
 cdef inline void complete_row(
-    ContextRow* context, const coefficient_t* row, int64_t n, int32_t* means, int32_t* squares,
+    const ContextRow* context, const coefficient_t* row
 ) noexcept nogil:
     """All contexts of a row whose coefficients are known, after prepare_row."""
     cdef int64_t i
-    cdef int64_t d = context.distance
-    cdef int64_t first = n  # where the weights begin to be the usual ones, and where they end
-    cdef int64_t last = n
+    for i in range(context.first):
+        context_at(context, row, i, context.means + i, context.means_of_squares + i)
     if context.whole:
-        add_row(context, row - 1, 1, n, 2, ~<uint32_t>0)
-    if context.near:
-        add_row(context, row - d, d, n, 4, 0)
-    if context.far:
-        add_row(context, row - 2 * d, 2 * d, n, 2, 0)
-        first = min(2 * d, n)
-        last = max(n - 2 * d, first)
-    for i in range(first):
-        means[i] = <int32_t>mean_of(context.sums[i], context.weights[i])
-        squares[i] = <int32_t>mean_of(context.squares[i], context.weights[i])
-    if context.whole:
-        for i in range(first, last):
-            means[i] = mean_of_22_or_24(context.sums[i], i & 1)
-            squares[i] = mean_of_22_or_24(context.squares[i], i & 1)
+        complete_whole(context, row)
     else:
-        for i in range(first, last):
-            means[i] = <int32_t>((16 * context.sums[i] + 10) // 20)
-            squares[i] = <int32_t>((16 * context.squares[i] + 10) // 20)
-    for i in range(last, n):
-        means[i] = <int32_t>mean_of(context.sums[i], context.weights[i])
-        squares[i] = <int32_t>mean_of(context.squares[i], context.weights[i])
+        complete_odd(context, row)
+    for i in range(context.last, context.n):
+        context_at(context, row, i, context.means + i, context.means_of_squares + i)
 
 
-cdef inline int32_t mean_of_22_or_24(uint32_t sum, uint32_t odd) noexcept nogil:
-    cdef uint32_t even_mean = (16 * sum + 11) // 22
-    cdef uint32_t odd_mean = (16 * sum + 12) // 24
-    return <int32_t>((odd_mean & -odd) | (even_mean & (odd - 1)))
+cdef inline void complete_odd(
+    const ContextRow* context, const coefficient_t* row
+) noexcept nogil:
+    """The inside of a row of odd columns."""
+    cdef int64_t i
+    cdef uint32_t a, b
+    cdef const uint32_t* sums = context.sums
+    cdef const uint32_t* sums_of_squares = context.squares
+    cdef uint32_t* means = context.means
+    cdef uint32_t* squares = context.means_of_squares
+    for i in range(context.first, context.last):
+        a = magnitude(row[i - 1])
+        b = magnitude(row[i - 2])
+        means[i] = (16 * (sums[i] + 4 * a + 2 * b) + 10) // 20
+        squares[i] = (
+            16 * (sums_of_squares[i] + 4 * saturated_square(a) + 2 * saturated_square(b)) + 10
+        ) // 20
+
+
+cdef inline void complete_whole(
+    const ContextRow* context, const coefficient_t* row
+) noexcept nogil:
+    """The inside of a whole row, where odd columns also have the neighbor next to them."""
+    cdef int64_t i
+    cdef uint32_t a, b, c, odd, sum, square
+    cdef const uint32_t* sums = context.sums
+    cdef const uint32_t* sums_of_squares = context.squares
+    cdef uint32_t* means = context.means
+    cdef uint32_t* squares = context.means_of_squares
+    for i in range(context.first, context.last):
+        odd = -<uint32_t>(i & 1)
+        a = magnitude(row[i - 2])
+        b = magnitude(row[i - 4])
+        c = magnitude(row[i - 1]) & odd
+        sum = 16 * (sums[i] + 4 * a + 2 * (b + c))
+        square = 16 * (
+            sums_of_squares[i] + 4 * saturated_square(a)
+            + 2 * (saturated_square(b) + saturated_square(c)))
+        means[i] = (((sum + 12) // 24) & odd) | (((sum + 11) // 22) & ~odd)
+        squares[i] = (((square + 12) // 24) & odd) | (((square + 11) // 22) & ~odd)

@@ -10,7 +10,7 @@ Every statement of a step is on arrays of sixteen numbers, and choices are made 
 the compiler makes vectors of the whole body. Values are loaded before the rest, into arrays of the
 function's own: only then does the compiler see that no store changes them.
 """
-from libc.stdint cimport int32_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint32_t
 
 from gfwx.kernels.adaptive cimport FAST, HIGH_BITRATE
 from gfwx.kernels.lane_steps cimport LANES, log2_of
@@ -41,10 +41,29 @@ cdef struct CodeLanes:
     uint32_t run[LANES]
     uint32_t run_bits[LANES]
     uint32_t first_threshold[LANES]  # 250 for chroma, else 100
-    uint32_t lossless[LANES]  # all ones if so
     int32_t place[LANES]      # of the pass in the lanes' memory
     int32_t length[LANES]     # of the pass
     Codes codes[STEP]
+
+
+cdef inline void classify(
+    const uint32_t* means, const uint32_t* squares, uint32_t* classes, int64_t n,
+    uint32_t first_threshold, uint32_t lossless,
+) noexcept nogil:
+    """What a context decides: row of the table, 8 for S, and 16 times the k of the run coder.
+
+    ``lossless`` is all ones or 0.
+    """
+    cdef int64_t i
+    cdef uint32_t mean, square, e, row
+    for i in range(n):
+        mean = means[i]
+        square = squares[i]
+        e = mean * mean
+        row = class_row(e, square, first_threshold)
+        classes[i] = (
+            row | (class_is_signed(row, e, square) << 3)
+            | (contextual_run_bits(mean, square, e, lossless) << 4))
 
 
 cdef inline void append_codes(
@@ -69,6 +88,27 @@ cdef inline void append_codes(
         lanes.count[l] = count & 31
 
 
+cdef inline uint32_t class_row(
+    uint32_t e, uint32_t square, uint32_t first_threshold
+) noexcept nogil:
+    """The row of the table of classes: see code_of."""
+    cdef uint32_t three = 3 * square
+    return (
+        <uint32_t>(e >= 2 * square + first_threshold) + <uint32_t>(e >= 2 * square + 950)
+        + <uint32_t>(e >= three + 3000) + <uint32_t>(e >= three + 12000)
+        + <uint32_t>(e >= 4 * square + 44000)
+    )
+
+
+cdef inline uint32_t class_is_signed(uint32_t row, uint32_t e, uint32_t square) noexcept nogil:
+    """1 for S, 0 for I."""
+    return (
+        (<uint32_t>(row == 2) & <uint32_t>(e < 5 * square + 400))
+        | (<uint32_t>(row == 3) & <uint32_t>(e < 5 * square + 3000))
+        | (<uint32_t>(row == 4) & <uint32_t>(e < 6 * square + 12000)) | <uint32_t>(row == 5)
+    )
+
+
 cdef inline uint32_t contextual_run_bits(
     uint32_t mean, uint32_t square, uint32_t e, uint32_t lossless
 ) noexcept nogil:
@@ -85,12 +125,12 @@ cdef inline uint32_t contextual_run_bits(
 
 
 cdef inline void code_classes(
-    CodeLanes* lanes, Codes* codes, const int32_t* values, const uint32_t* means,
-    const uint32_t* squares, int32_t index, bint contextual,
+    CodeLanes* lanes, Codes* codes, const int32_t* values, const uint32_t* classes,
+    int32_t index, bint contextual,
 ) noexcept nogil:
     """Fast or Contextual; ``contextual`` is a constant where this is called."""
     cdef int l
-    cdef uint32_t k, counted, alive, coded, zeros, mean, square, e, three, row, signed_, m, number
+    cdef uint32_t k, counted, alive, coded, zeros, mean, square, e, row, signed_, m, number
     cdef uint32_t bits, code, length, run, run_code, run_length, unusual, new_k, change, positive
     cdef uint32_t zero
     cdef int32_t s
@@ -112,20 +152,15 @@ cdef inline void code_classes(
         positive = <uint32_t>(s > 0)
         zero = <uint32_t>(s == 0)
         m = <uint32_t>((s ^ (s >> 31)) - (s >> 31))
-        mean = means[l] if contextual else lanes.mean[l]
-        square = squares[l] if contextual else lanes.square[l]
-        e = mean * mean
-        three = 3 * square
-        row = (
-            <uint32_t>(e >= 2 * square + lanes.first_threshold[l])
-            + <uint32_t>(e >= 2 * square + 950) + <uint32_t>(e >= three + 3000)
-            + <uint32_t>(e >= three + 12000) + <uint32_t>(e >= 4 * square + 44000)
-        )
-        signed_ = (
-            (<uint32_t>(row == 2) & <uint32_t>(e < 5 * square + 400))
-            | (<uint32_t>(row == 3) & <uint32_t>(e < 5 * square + 3000))
-            | (<uint32_t>(row == 4) & <uint32_t>(e < 6 * square + 12000)) | <uint32_t>(row == 5)
-        )
+        if contextual:
+            row = classes[l] & 7
+            signed_ = (classes[l] >> 3) & 1
+        else:
+            mean = lanes.mean[l]
+            square = lanes.square[l]
+            e = mean * mean
+            row = class_row(e, square, lanes.first_threshold[l])
+            signed_ = class_is_signed(row, e, square)
         number = (m & -signed_) | ((2 * m - positive) & (signed_ - 1))
         bits = row - signed_
         zeros = number >> bits
@@ -150,7 +185,7 @@ cdef inline void code_classes(
         lanes.run[l] = ((run + 1) & ~coded & alive) | (run & ~alive)
         change = (-zero ^ counted) & coded  # (s == 0) == (k == 0)
         if contextual:
-            new_k = contextual_run_bits(mean, square, e, lanes.lossless[l])
+            new_k = classes[l] >> 4
         else:
             mean = ((15 * mean + 7) >> 4) + m
             new_k = (
@@ -191,20 +226,17 @@ cdef inline void code_high_bitrate(
 
 
 cdef inline void step(
-    CodeLanes* lanes, const int32_t* memory, const int32_t* means, const int32_t* squares,
-    int32_t index, int encoder,
+    CodeLanes* lanes, const int32_t* memory, const int32_t* classes, int32_t index, int encoder
 ) noexcept nogil:
     """Encode coefficients ``index`` and ``index + 1`` of all lanes.
 
-    ``encoder`` is a constant where this is called; only Contextual has means and squares.
+    ``encoder`` is a constant where this is called; only Contextual has classes.
     """
     cdef int l
     cdef int32_t first[LANES]
     cdef int32_t second[LANES]
-    cdef uint32_t first_means[LANES]
-    cdef uint32_t second_means[LANES]
-    cdef uint32_t first_squares[LANES]
-    cdef uint32_t second_squares[LANES]
+    cdef uint32_t first_classes[LANES]
+    cdef uint32_t second_classes[LANES]
     for l in range(LANES):
         first[l] = memory[lanes.place[l] + index]
     for l in range(LANES):
@@ -213,18 +245,13 @@ cdef inline void step(
         code_high_bitrate(lanes, &lanes.codes[0], first, index)
         code_high_bitrate(lanes, &lanes.codes[1], second, index + 1)
     elif encoder == FAST:
-        code_classes(lanes, &lanes.codes[0], first, NULL, NULL, index, False)
-        code_classes(lanes, &lanes.codes[1], second, NULL, NULL, index + 1, False)
+        code_classes(lanes, &lanes.codes[0], first, NULL, index, False)
+        code_classes(lanes, &lanes.codes[1], second, NULL, index + 1, False)
     else:
         for l in range(LANES):
-            first_means[l] = <uint32_t>means[lanes.place[l] + index]
+            first_classes[l] = <uint32_t>classes[lanes.place[l] + index]
         for l in range(LANES):
-            second_means[l] = <uint32_t>means[lanes.place[l] + index + 1]
-        for l in range(LANES):
-            first_squares[l] = <uint32_t>squares[lanes.place[l] + index]
-        for l in range(LANES):
-            second_squares[l] = <uint32_t>squares[lanes.place[l] + index + 1]
-        code_classes(lanes, &lanes.codes[0], first, first_means, first_squares, index, True)
-        code_classes(
-            lanes, &lanes.codes[1], second, second_means, second_squares, index + 1, True)
+            second_classes[l] = <uint32_t>classes[lanes.place[l] + index + 1]
+        code_classes(lanes, &lanes.codes[0], first, first_classes, index, True)
+        code_classes(lanes, &lanes.codes[1], second, second_classes, index + 1, True)
     append_codes(lanes, &lanes.codes[0], &lanes.codes[1])

@@ -9,7 +9,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from gfwx.kernels.adaptive cimport CONTEXTUAL, FAST, HIGH_BITRATE, Pass, start_pass
+from gfwx.kernels.adaptive cimport CONTEXTUAL, FAST, HIGH_BITRATE, LOSSLESS, Pass, start_pass
 from gfwx.kernels.bits cimport BitWriter, pad_word, put_bits, reserve
 from gfwx.kernels.blocks cimport (
     Block, Level, block_at, dc_place, pass_length, row_length, row_start,
@@ -18,7 +18,7 @@ from gfwx.kernels.context cimport ContextRow, complete_row, prepare_row
 from gfwx.kernels.geometry cimport coefficient_t
 from gfwx.kernels.golomb_rice cimport CODE_BYTES, bit_width, put_signed, put_unsigned
 from gfwx.kernels.lane_codes cimport (
-    STEP, CodeLanes, Codes, step,
+    STEP, CodeLanes, Codes, classify, step,
 )
 from gfwx.kernels.lane_steps cimport LANES, LEAST_PASS, STAGGER
 from gfwx.kernels.pass_encoder cimport encode_pass
@@ -69,8 +69,10 @@ cdef inline void collect(
     const Block* block, const coefficient_t* coefficients, int32_t* memory, int64_t plane,
     ContextRow* context,
 ) noexcept nogil:
-    """Lay the coefficients of a pass out in coding order; with a context, at distances of
-    ``plane`` behind them also the means and squares of their contexts."""
+    """Lay the coefficients of a pass out in coding order; with a context, at a distance of
+    ``plane`` behind them also their classes."""
+    cdef uint32_t first_threshold = 250 if block.chroma else 100
+    cdef uint32_t lossless = -<uint32_t>(block.quality == LOSSLESS)
     cdef int64_t row, n, i
     cdef const coefficient_t* source
     for row in range(block.first_row, block.last_row):
@@ -80,7 +82,10 @@ cdef inline void collect(
             memory[i] = source[i]
         if context != NULL and n > 0:
             prepare_row(coefficients, block, row, context, <coefficient_t>0)
-            complete_row(context, source, n, memory + plane, memory + 2 * plane)
+            complete_row(context, source)
+            classify(
+                context.means, context.means_of_squares, <uint32_t*>memory + plane, n,
+                first_threshold, lossless)
         memory += n
 
 
@@ -124,7 +129,6 @@ cdef inline void begin_pass(
     lanes.run_bits[l] = state.run_bits
     lanes.first_threshold[l] = 250 if state.chroma else 100
     lanes.length[l] = 0 if lane.failed else <int32_t>pass_length(&lane.block)
-    lanes.lossless[l] = -<uint32_t>state.lossless
     collect(&lane.block, coefficients, memory + lanes.place[l], plane, context)
     if lane.block.has_dc and has_room(lane, remaining):
         writer = writer_at(lanes, l, lane)
@@ -176,11 +180,11 @@ cdef inline void encode_passes(
     cdef uint32_t unusual
     while index < longest:
         if encoder == FAST:
-            step(lanes, memory, NULL, NULL, index, FAST)
+            step(lanes, memory, NULL, index, FAST)
         elif encoder == HIGH_BITRATE:
-            step(lanes, memory, NULL, NULL, index, HIGH_BITRATE)
+            step(lanes, memory, NULL, index, HIGH_BITRATE)
         else:
-            step(lanes, memory, memory + plane, memory + 2 * plane, index, CONTEXTUAL)
+            step(lanes, memory, memory + plane, index, CONTEXTUAL)
         unusual = 0
         for l in range(LANES):
             unusual |= lanes.unusual[l]
@@ -235,8 +239,8 @@ cdef inline int encode_in_lanes(
     cdef Block block
     cdef int64_t stride = most_coefficients + STAGGER
     cdef int64_t words = queue.component_count * most_coefficients + SPARE_WORDS + STAGGER
-    cdef int64_t plane = LANES * stride  # coefficients of all lanes; or their means, or squares
-    cdef int planes = 1 if context == NULL else 3
+    cdef int64_t plane = LANES * stride  # coefficients of all lanes, or their classes
+    cdef int planes = 1 if context == NULL else 2
     cdef int32_t* memory = <int32_t*>malloc((planes * plane + LANES * words) * sizeof(int32_t))
     if memory == NULL:
         return -1
