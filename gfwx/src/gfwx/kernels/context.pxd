@@ -119,7 +119,9 @@ cdef inline void find_parents(
             coefficients, block, level, parent_row, (block.first_column >> 1) + parent_column)
 
 
-cdef inline void add(uint32_t* sum, uint32_t* square, int32_t value, uint32_t weight) noexcept nogil:
+cdef inline void add(
+    uint32_t* sum, uint32_t* square, int32_t value, uint32_t weight
+) noexcept nogil:
     cdef uint32_t m = magnitude(value)
     sum[0] += weight * m
     square[0] += weight * saturated_square(m)
