@@ -3,6 +3,7 @@
 ``python mutations.py JOURNAL COUNT [FIRST]`` decodes that many mutations in turn whole, downsampled
 and in part, and prints what came of them. The file JOURNAL names the one in progress, for the case
 of a crash or a hang. Each mutation follows from its number alone, so that a COUNT of 1 repeats it.
+The builds of the kernels take turns.
 """
 
 from __future__ import annotations
@@ -13,18 +14,20 @@ import random
 import struct
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from itertools import cycle
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 from vectors import cases
 from watch import can_watch_memory, forget_peak, memory
 
 import gfwx
+from gfwx import kernels
 
 MAX_PIXELS = 2**22
 MEGABYTES_OVER = int(os.environ.get("GFWX_MUTATION_MEGABYTES", "64"))
@@ -44,7 +47,7 @@ INTENTS = {
 def seeds() -> tuple[bytes, ...]:
     """Valid files of every type, encoder, filter, intent, with tranches, layers and metadata."""
     turbo = sorted((case.turbo_file() for case in cases() if case.is_turbo), key=len)
-    return (*encoded(240), *turbo[:24])
+    return (*encoded(240), *turbo[:24], *of_many_blocks())
 
 
 def encoded(count: int) -> Iterator[bytes]:
@@ -79,10 +82,33 @@ def encoded(count: int) -> Iterator[bytes]:
         )
 
 
-def mutation(number: int) -> bytes:
+@cache
+def of_many_blocks() -> tuple[bytes, ...]:
+    """Valid files with blocks so many and so large that kernels decode them side by side."""
+    rng = np.random.default_rng(4)
+    files = []
+    for number in range(24):
+        dtype = np.dtype((np.uint8, np.int16, np.int8, np.uint16)[number % 4])
+        amplitude = (3, 40, 70000)[number % 3]
+        height, width = rng.integers(70, 160, 2)
+        slope = np.arange(height)[:, None] + np.arange(width)
+        files.append(
+            gfwx.encode(
+                (slope + rng.integers(0, amplitude, (height, width))).astype(dtype),
+                (1024, 300)[number // 3 % 2],
+                encoder=("fast", "high-bitrate")[number // 6 % 2],
+                filter="cubic" if number // 2 % 4 == 1 else "linear",
+                vertical_levels=5 if number // 2 % 4 == 2 else None,
+                block_size=int(rng.integers(4, 6)),
+                intent="bayer-rggb" if number // 2 % 4 == 3 else "mono",
+            )
+        )
+    return tuple(files)
+
+
+def mutation(number: int, files: tuple[bytes, ...]) -> bytes:
     """A mutation: bits flipped, bytes or words replaced, cut or spliced, once or a few times."""
     rng = random.Random(number)
-    files = seeds()
     original = rng.choice(files)
     data = bytearray(original)
     # Half of the mutations leave the header as it is.
@@ -141,6 +167,16 @@ def try_decoding(data: bytes, **options: Any) -> str:
     return "picture"
 
 
+def decode_or_refuse(data: bytes, **options: Any) -> tuple[object, ...]:
+    """Decode: the picture's bytes and what else is returned, or the error."""
+    try:
+        result = gfwx.decode(data, max_pixels=MAX_PIXELS, **options)
+    except gfwx.GfwxError as error:
+        return type(error), str(error)
+    image, following = result if options.get("partial") else (result, None)
+    return None if image is None else image.tobytes(), following
+
+
 def declared_size(data: bytes) -> int:
     """Bytes of the picture that a header declares, 0 if there is none."""
     try:
@@ -150,16 +186,27 @@ def declared_size(data: bytes) -> int:
     return min(MAX_PIXELS, header.planes * header.width * header.height) * header.dtype.itemsize
 
 
+def fail(unraisable: Any) -> NoReturn:
+    """End the process: exceptions in code that cannot raise them would only be a warning."""
+    traceback.print_exception(unraisable.exc_value)
+    print(unraisable.err_msg, unraisable.object, file=sys.stderr, flush=True)
+    os._exit(3)
+
+
 def main(journal: BinaryIO, count: int, first: int = 0) -> None:
     """Decode mutations and print what came of them."""
+    sys.unraisablehook = fail
     outcomes: Counter[str] = Counter()
     watched = can_watch_memory()
+    builds = kernels.runnable()
     for number in range(first, first + count):
         faulthandler.dump_traceback_later(30 + 30 * SECONDS, exit=True)
-        data = mutation(number)
+        build = builds[number // 3 % len(builds)]  # whatever the requests
+        kernels.select(build)
+        data = mutation(number, seeds())
         for options in requests(number):
             journal.seek(0)
-            journal.write(f"mutation {number}, {options}".ljust(120).encode())
+            journal.write(f"mutation {number}, {build}, {options}".ljust(120).encode())
             if watched:
                 forget_peak()
                 before, _ = memory()
@@ -174,7 +221,10 @@ def main(journal: BinaryIO, count: int, first: int = 0) -> None:
                     f"mutation {number} took {added >> 20} MB over its size with {options}"
                 )
     faulthandler.cancel_dump_traceback_later()
-    print(f"{count} mutations of {len(seeds())} files:", dict(outcomes.most_common()))
+    print(
+        f"{count} mutations of {len(seeds())} files in {', '.join(builds)}:",
+        dict(outcomes.most_common()),
+    )
 
 
 if __name__ == "__main__":

@@ -9,9 +9,18 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from mutations import MAX_PIXELS, SECONDS, seeds
+from mutations import (
+    MAX_PIXELS,
+    SECONDS,
+    decode_or_refuse,
+    mutation,
+    of_many_blocks,
+    requests,
+    seeds,
+)
 
 import gfwx
+from gfwx import kernels
 
 MANY = int(os.environ.get("GFWX_MUTATIONS", "200000"))
 
@@ -33,6 +42,22 @@ def test_seeds_are_valid_and_cover_the_format() -> None:
         "layers": 4,
         "boost": 2,
     }
+
+
+def test_builds_agree_on_mutations() -> None:
+    """Whether they decode blocks one by one or side by side."""
+    before = kernels.instruction_set
+    try:
+        for number in range(400):
+            data = mutation(number, of_many_blocks())
+            for options in requests(number):
+                outcomes = []
+                for build in kernels.runnable():
+                    kernels.select(build)
+                    outcomes.append(decode_or_refuse(data, **options))
+                assert len(set(outcomes)) == 1, f"mutation {number}, {options}"
+    finally:
+        kernels.select(before)
 
 
 def run(count: int, journal: Path, seconds: float) -> None:
