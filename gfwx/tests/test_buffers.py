@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,19 @@ def test_out_has_the_shape_that_would_be_returned() -> None:
     assert_array_equal(flat, image)
     gfwx.decode(file, out=full, keep_dims=True)
     assert_array_equal(full[0, :, :, 0], image)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "<u2", ">u2"])
+def test_out_of_a_subclass(dtype: str) -> None:
+    image = picture((19, 23), np.dtype(dtype).newbyteorder("="))
+    file = gfwx.encode(image)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        matrix = np.asmatrix(np.zeros((19, 23), dtype))
+    masked = np.ma.array(np.zeros((19, 23), dtype), mask=True, hard_mask=True)
+    for out in (matrix, masked):
+        assert gfwx.decode(file, out=out) is out
+        assert_array_equal(out.view(np.ndarray), image)
 
 
 def test_out_of_the_wider_type() -> None:

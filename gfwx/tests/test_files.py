@@ -66,6 +66,13 @@ def test_a_write_that_fails_leaves_nothing_behind(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_name_as_long_as_names_can_be(tmp_path: Path) -> None:
+    path = tmp_path / ("n" * 250 + ".gfwx")
+    gfwx.imwrite(path, IMAGE)
+    np.testing.assert_array_equal(gfwx.imread(path), IMAGE)
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.skipif(not hasattr(os, "symlink") or os.name == "nt", reason="needs symbolic links")
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     target, link = tmp_path / "target.gfwx", tmp_path / "link.gfwx"

@@ -246,6 +246,22 @@ def test_metadata_are_padded_to_words() -> None:
         assert gfwx.read_header(data).metadata == metadata + b"\0" * (-length % 4)
 
 
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        bytearray(b"abcdefgh"),
+        memoryview(b"abcdefgh"),
+        memoryview(b"abcdefgh").cast("I"),
+        memoryview(b"abcdefgh").cast("B", (2, 4)),
+        memoryview(b"a.b.c.d.e.f.g.h.")[::2],
+    ],
+)
+def test_metadata_of_any_buffer(metadata: bytes) -> None:
+    data = dataclasses.replace(HEADER, metadata=metadata).pack()
+    assert len(data) == 40
+    assert gfwx.read_header(data).metadata == b"abcdefgh"
+
+
 def test_any_buffer_is_read_without_a_copy() -> None:
     mapped = mmap.mmap(-1, len(GOLDEN))
     mapped[:] = GOLDEN

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from strategies import DTYPES, content
 
 import gfwx
+from gfwx import threads as thread_pool
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "fast": {"encoder": "fast", "transform": "uyv", "intent": "rgb"},
@@ -67,6 +69,31 @@ def test_calls_from_several_threads_at_once(threads: int | None) -> None:
         assert [result.result(timeout=120) for result in results] == expected
 
 
+def test_threads_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that there are do the work."""
+    image = picture()
+    file = gfwx.encode(image, threads=1)
+    start = threading.Thread.start
+    for most in range(3):
+        started = 0
+
+        def limited(thread: threading.Thread, most: int = most) -> None:
+            nonlocal started
+            if thread.name.startswith("gfwx"):
+                started += 1
+                if started > most:
+                    raise RuntimeError("can't start new thread")
+            start(thread)
+
+        monkeypatch.setattr(thread_pool, "_pool", None)
+        monkeypatch.setattr(thread_pool, "_pool_size", 0)
+        monkeypatch.setattr(threading.Thread, "start", limited)
+        for _ in range(5):
+            assert gfwx.encode(image, threads=5) == file
+            assert_array_equal(gfwx.decode(file, threads=5), image)
+        assert started > most
+
+
 FORK = """
 import os, warnings
 import numpy as np
@@ -97,7 +124,35 @@ import gfwx
 gfwx.decode(gfwx.encode(np.zeros((500, 500, 3), np.uint8), threads=3), threads=3)
 """
 
+LATE = """
+import atexit, os, threading, time
+import numpy as np
+import gfwx
+
+image = (np.arange(500 * 500 * 3) % 251).astype(np.uint8).reshape(500, 500, 3)
+file = gfwx.encode(image, threads=3)
+
+def work(late):
+    if late:
+        threading.main_thread().join()
+        time.sleep(0.1)
+    if gfwx.encode(image, threads=3) != file or (gfwx.decode(file, threads=3) != image).any():
+        os._exit(1)
+    print("done")
+
+atexit.register(work, False)
+threading.Thread(target=work, args=(True,)).start()
+"""
+
 
 def test_interpreter_exits() -> None:
     """Threads that wait for work do not keep the process alive."""
     subprocess.run([sys.executable, "-c", EXIT], check=True, timeout=60)
+
+
+def test_work_while_the_interpreter_exits() -> None:
+    """When no more threads can be started."""
+    done = subprocess.run(
+        [sys.executable, "-c", LATE], check=True, timeout=60, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["done", "done"], done.stderr
