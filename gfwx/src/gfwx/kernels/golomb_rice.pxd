@@ -17,6 +17,7 @@ cdef extern from *:
 cdef enum:
     ESCAPE = 12      # zeros that stand for "longer"
     MOST_BITS = 24   # that follow a prefix
+    MOST_ESCAPED = 108  # k after which no escape makes sense: all of 32 bits are reached before
     CODE_BYTES = 48  # at most in one code: 6 + 21 escapes and 37 bits are 361 bits
 
 
@@ -73,7 +74,7 @@ cdef inline bint get_unsigned(BitReader* reader, int k, uint32_t* x) noexcept no
         zeros = prefix(reader)
         if zeros < ESCAPE:
             break
-        if k >= 108:
+        if k > MOST_ESCAPED:
             return False
         skip_bits(reader, ESCAPE)
         x[0] += <uint32_t>ESCAPE << min(k, MOST_BITS)

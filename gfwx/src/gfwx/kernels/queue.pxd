@@ -58,15 +58,18 @@ cdef inline bint take_block(
     Queue* queue, Level* level, int64_t* index, int64_t* item
 ) noexcept nogil:
     """Take the next block: its level, its index there and in the queue; False if none is left."""
-    cdef int64_t row = 0
+    cdef int64_t row = 0  # the last whose first block is not behind this one
+    cdef int64_t end = queue.level_count
+    cdef int64_t middle
     item[0] = fetch_add(queue.next)
     if item[0] >= queue.count:
         return False
-    while (
-        row + 1 < queue.level_count
-        and queue.levels[(row + 1) * LEVEL_FIELDS + LEVEL_FIELDS - 1] <= item[0]
-    ):
-        row += 1
+    while end - row > 1:
+        middle = (row + end) >> 1
+        if queue.levels[middle * LEVEL_FIELDS + LEVEL_FIELDS - 1] <= item[0]:
+            row = middle
+        else:
+            end = middle
     level[0] = level_of(
         queue.levels + row * LEVEL_FIELDS, queue.components, queue.component_count,
         queue.plane_stride, queue.chroma)
