@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -14,6 +14,8 @@ from gfwx.errors import ArgumentError, ArgumentTypeError, LimitError
 from gfwx.header import Encoder, Header, Intent, choose_bit_depth
 from gfwx.layout import Layout
 from gfwx.limits import MAX_PLANES
+
+_ENCODERS: Final = ("auto", Encoder.FAST, Encoder.CONTEXTUAL, Encoder.HIGH_BITRATE)
 
 
 def as_samples(image: ArrayLike) -> NDArray[Any]:
@@ -62,6 +64,9 @@ def make_header(
         raise ArgumentTypeError(f"encoder must be a string, got {encoder!r}")
     if encoder == "turbo":
         raise ArgumentError("encoder 'turbo' can only be read; 'fast' has replaced it")
+    if encoder not in _ENCODERS:
+        known = ", ".join(f"'{name}'" for name in _ENCODERS)
+        raise ArgumentError(f"encoder must be one of {known}, got {encoder!r}")
     if intent is None:
         intent = infer_intent(array)
     automatic = encoder == "auto"

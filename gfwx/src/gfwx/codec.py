@@ -51,10 +51,12 @@ def encode(
         Samples, uint8, int8, uint16 or int16, of shape (H, W), (H, W, C) or (L, H, W, C): height,
         width, channels, layers. Any strides and byte order.
     quality : int, default 1024
-        1 to 1024; 1024 is lossless.
+        1 to 1024; 1024 is lossless, if `chroma_scale` is 1. Errors are in units of the sample,
+        whatever its type.
     encoder : {"auto", "fast", "contextual", "high-bitrate"}, default "auto"
         Entropy coder. "auto" takes Fast or High-bitrate, whichever suits type and quality.
-        Contextual makes somewhat smaller files and is slower.
+        Contextual is slower; its files are smaller for 8-bit photographs, but often much larger for
+        12 bits and more.
     filter : {"linear", "cubic"}, default "linear"
         Wavelet. Cubic is for lossy data: smoother, and slower.
     vertical_levels : int, optional
@@ -216,7 +218,9 @@ def decode(
     found, following = layout.find_blocks(view, start)
     if following is not None and not partial:
         raise IncompleteDataError(
-            f"the data end after {len(view)} bytes, before the picture does", following
+            f"the data end after {len(view)} bytes, before the picture does; "
+            "partial=True decodes what is there",
+            following,
         )
     coding = Coding(header, layout, program)
     coefficients = decode_levels(view, found, coding, sample_type.itemsize, workers)

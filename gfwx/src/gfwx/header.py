@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import operator
+import os
 import struct
 from dataclasses import dataclass
 from enum import StrEnum
@@ -443,8 +444,9 @@ def byte_view(data: BytesLike) -> memoryview:
         # `cast` knows no arrays without elements.
         return view.cast("B") if view.nbytes else memoryview(b"")
     except (TypeError, ValueError, BufferError):
+        hint = "; imread reads files" if isinstance(data, str | os.PathLike) else ""
         raise ArgumentTypeError(
-            f"data must be contiguous and bytes-like, got {type(data).__name__}"
+            f"data must be contiguous and bytes-like, got {type(data).__name__}{hint}"
         ) from None
 
 
