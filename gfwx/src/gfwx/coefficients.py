@@ -48,7 +48,7 @@ class Coding:
         self.chroma = _chroma_flags(program, header.planes)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)  # of programs that may be long
 def _chroma_flags(program: transforms.Program, planes: int) -> NDArray[np.uint8]:
     return np.array(transforms.chroma_planes(program, planes), np.uint8)
 

@@ -199,7 +199,7 @@ def resolve(transform: Transform, intent: Intent, channels: int, layers: int) ->
     return flat
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=16)
 def _resolve_name(name: str, intent: Intent, channels: int, layers: int) -> Program:
     if name == "auto":
         length = len(NAMED[AUTO]) - 1
@@ -227,7 +227,7 @@ def _resolve_name(name: str, intent: Intent, channels: int, layers: int) -> Prog
     return result
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=16)
 def check_encodable(program: Program, planes: int) -> None:
     """Check that a program can be written to a file and inverted when the file is read.
 
@@ -276,7 +276,7 @@ def check_decodable(program: Program, planes: int) -> None:
         _check_planes(target, terms, flag, planes, MalformedError)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def in_reverse(program: Program) -> Program:
     """Program with its steps in reverse order, in which decoding undoes them.
 
@@ -296,7 +296,7 @@ def in_reverse(program: Program) -> Program:
     return (*reverse, -1)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def may_overflow(program: Program, boost: int, itemsize: int) -> bool:
     """Tell whether coefficients of 16-bit samples might reach -2^31, which cannot be coded.
 
