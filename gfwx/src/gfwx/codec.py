@@ -19,12 +19,13 @@ from gfwx.arguments import (
     prepare_output,
     presented,
 )
-from gfwx.blocks import decode_levels, encode_levels
-from gfwx.coefficients import Coding, analyze, synthesize
-from gfwx.errors import ArgumentError, IncompleteDataError, MalformedError
+from gfwx.coefficients import Coding
+from gfwx.decoding import decode_picture
+from gfwx.encoding import encode_picture
+from gfwx.errors import IncompleteDataError, MalformedError
 from gfwx.header import BytesLike, Header, byte_view
 from gfwx.kernels import program_bits
-from gfwx.layout import Layout
+from gfwx.layout import layout_of
 from gfwx.limits import DEFAULT_MAX_PIXELS, MAX_PROGRAM_LENGTH
 
 
@@ -107,12 +108,8 @@ def encode(
     start = header.pack()
     program = transforms.resolve(transform, header.intent, header.channels, header.layers)
     workers = thread_pool.resolve(threads, array.size)
-    coding = Coding(header, Layout(header), program)
-    coefficients = analyze(array, coding, workers)
-    if transforms.may_overflow(program, header.boost, array.itemsize):
-        _check_storable(coefficients)
-    levels = encode_levels(coefficients, coding, workers)
-    return b"".join((start, program_bits.write_program(program), *levels))
+    coding = Coding(header, layout_of(header), program)
+    return encode_picture(array, coding, start + program_bits.write_program(program), workers)
 
 
 @overload
@@ -201,7 +198,7 @@ def decode(
     view = byte_view(data)
     try:
         header = Header.parse(view)
-        layout = Layout(header, index("downsampling", downsampling))
+        layout = layout_of(header, index("downsampling", downsampling))
         check_limits(header, layout, index("max_pixels", max_pixels))
         program, start = _read_program(view, header)
     except IncompleteDataError as error:
@@ -215,29 +212,21 @@ def decode(
         threads, header.layers * layout.rows * layout.columns * header.channels
     )
 
-    found, following = layout.find_blocks(view, start)
-    if following is not None and not partial:
+    blocks = layout.find_blocks(view, start)
+    if blocks.next is not None and not partial:
         raise IncompleteDataError(
             f"the data end after {len(view)} bytes, before the picture does; "
             "partial=True decodes what is there",
-            following,
+            blocks.next,
         )
-    coding = Coding(header, layout, program)
-    coefficients = decode_levels(view, found, coding, sample_type.itemsize, workers)
     if image is None:
         image = np.empty(shape, sample_type)
     direct = image if fits_kernels(image) else np.empty(shape, sample_type)
-    synthesize(coefficients, direct, coding, workers)
+    decode_picture(view, blocks, Coding(header, layout, program), direct, workers)
     if direct is not image:
         image[...] = direct
     result = out if out is not None else image.reshape(presented(shape, keep_dims))
-    return (result, following) if partial else result
-
-
-def _check_storable(coefficients: NDArray[Any]) -> None:
-    """Refuse the one number for which there is no code: -2^31, whose double does not fit a word."""
-    if (coefficients == np.iinfo(np.int32).min).any():
-        raise ArgumentError("the transform's factors are too large for this image")
+    return (result, blocks.next) if partial else result
 
 
 def _read_program(view: memoryview, header: Header) -> tuple[transforms.Program, int]:

@@ -1,15 +1,14 @@
-"""Samples to coefficients and back, band by band (format, sections 1 and 5 to 7)."""
+"""Samples to coefficients and back, a band or a component at a time (format, sections 1, 5 to 7)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gfwx import kernels, threads, transforms
+from gfwx import kernels, transforms
 from gfwx.header import Filter, Header, Intent
 from gfwx.layout import Layout
 
@@ -35,22 +34,33 @@ class Coding:
 
     Attributes
     ----------
+    cubic : bool
+        Filter.
     chroma : ndarray of uint8
         Chroma flag of each plane.
+    steps, reversed_steps : ndarray of int32
+        The program for the kernels, and that of its inverse.
     """
 
-    __slots__ = ("chroma", "header", "layout", "program")
+    __slots__ = ("chroma", "cubic", "header", "layout", "program", "reversed_steps", "steps")
 
     def __init__(self, header: Header, layout: Layout, program: transforms.Program) -> None:
         self.header = header
         self.layout = layout
         self.program = program
-        self.chroma = _chroma_flags(program, header.planes)
+        self.cubic = header.filter == Filter.CUBIC
+        self.chroma, self.steps, self.reversed_steps = _program_arrays(program, header.planes)
 
 
 @lru_cache(maxsize=16)  # of programs that may be long
-def _chroma_flags(program: transforms.Program, planes: int) -> NDArray[np.uint8]:
-    return np.array(transforms.chroma_planes(program, planes), np.uint8)
+def _program_arrays(
+    program: transforms.Program, planes: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32]]:
+    return (
+        np.array(transforms.chroma_planes(program, planes), np.uint8),
+        np.array(program, np.int32),
+        np.array(transforms.in_reverse(program), np.int32),
+    )
 
 
 def coefficient_type(itemsize: int) -> type[np.int16] | type[np.int32]:
@@ -58,8 +68,16 @@ def coefficient_type(itemsize: int) -> type[np.int16] | type[np.int32]:
     return np.int32 if itemsize == 2 else np.int16
 
 
-def analyze(image: NDArray[Any], coding: Coding, workers: int) -> NDArray[Any]:
-    """Transform, lift and quantize.
+def split_band(
+    image: NDArray[Any],
+    coding: Coding,
+    coefficients: NDArray[Any],
+    place: NDArray[np.int64],
+    band: tuple[int, int],
+    *,
+    keeps_low: bool = True,
+) -> None:
+    """Transform, lift and quantize a band of the picture to the finest level.
 
     Parameters
     ----------
@@ -67,135 +85,129 @@ def analyze(image: NDArray[Any], coding: Coding, workers: int) -> NDArray[Any]:
         Samples in native byte order.
     coding : Coding
         How.
-    workers : int
-        Threads to use.
-
-    Returns
-    -------
-    ndarray of int16 or int32
-        Coefficients of each plane, laid out as `Layout` says.
+    coefficients : ndarray of int16 or int32
+        Receives the finest level, and what the coarser levels are made of.
+    place : ndarray of int64
+        Where: one of `Memory.places`.
+    band : (int, int)
+        One of `Memory.bands`.
+    keeps_low : bool, default True
+        Whether what the coarser levels are made of is wanted.
     """
-    header, layout = coding.header, coding.layout
-    wide = image.itemsize == 2
-    coefficients = np.empty((header.planes, *layout.buffer_shape), coefficient_type(image.itemsize))
-    cubic = header.filter == Filter.CUBIC
     module = kernels.analysis
-    finest = module.finest_16bit if wide else module.finest_8bit
-    coarser = module.coarser_16bit if wide else module.coarser_8bit
-    program = np.array(coding.program, np.int32)
-    samples = _unsigned(image)
-
-    def split_finest(band: tuple[int, int]) -> None:
-        finest(
-            samples,
-            header.signed,
-            header.boost,
-            coefficients,
-            program,
-            layout.components,
-            header.is_bayer,
-            layout.factors,
-            coding.chroma,
-            cubic,
-            layout.shift,
-            *band,
-        )
-
-    def split_coarser(part: tuple[int, int]) -> None:
-        _lift_coarser(coarser, coefficients, coding, *part)
-
-    threads.run(split_finest, threads.bands((layout.rows + 1) // 2, workers), workers)
-    threads.run(split_coarser, _parts(layout), workers)
-    return coefficients
+    finest = module.finest_16bit if image.itemsize == 2 else module.finest_8bit
+    header, layout = coding.header, coding.layout
+    finest(
+        _unsigned(image),
+        header.signed,
+        header.boost,
+        coefficients,
+        place,
+        coding.steps,
+        layout.components,
+        layout.factors,
+        coding.chroma,
+        coding.cubic,
+        layout.shift,
+        *band,
+        keeps_low,
+    )
 
 
-def synthesize(
-    coefficients: NDArray[Any], image: NDArray[Any], coding: Coding, workers: int
+def split_coarser(
+    coding: Coding, coefficients: NDArray[Any], place: NDArray[np.int64], parts: tuple[int, int]
 ) -> None:
-    """Undo what `analyze` does, at the layout's downsampling, with Bayer clean-up (section 10).
+    """Lift and quantize all levels but the finest, of some components of planes.
 
     Parameters
     ----------
-    coefficients : ndarray of int16 or int32
-        Overwritten.
+    coding, coefficients, place
+        As for `split_band`.
+    parts : (int, int)
+        First and last + 1 component, counted from the first of the first plane.
+    """
+    _all_but_finest(kernels.analysis, coding, coefficients, place, parts)
+
+
+def join_coarser(
+    coding: Coding, coefficients: NDArray[Any], place: NDArray[np.int64], parts: tuple[int, int]
+) -> None:
+    """Undo what `split_coarser` does, at the layout's downsampling."""
+    _all_but_finest(kernels.synthesis, coding, coefficients, place, parts)
+
+
+def join_band(
+    coding: Coding,
+    coefficients: NDArray[Any],
+    place: NDArray[np.int64],
+    image: NDArray[Any],
+    band: tuple[int, int],
+) -> None:
+    """Make a band of the picture from the finest level and the joined coarser ones.
+
+    With Bayer clean-up (format, section 10).
+
+    Parameters
+    ----------
+    coding, coefficients, place
+        As for `split_band`; the finest level of the bands before and after is needed too.
     image : ndarray, (L, H, W, C)
         Receives the samples; in native byte order, any strides.
-    coding : Coding
-        How.
-    workers : int
-        Threads to use.
+    band : (int, int)
+        One of `Memory.bands`.
     """
-    header, layout = coding.header, coding.layout
-    wide = image.itemsize == 2
-    cubic = header.filter == Filter.CUBIC
     module = kernels.synthesis
-    finest = module.finest_16bit if wide else module.finest_8bit
-    coarser = module.coarser_16bit if wide else module.coarser_8bit
-    program = np.array(transforms.in_reverse(coding.program), np.int32)
-    samples = _unsigned(image)
-    tolerance = _clean_up_tolerance(header)
-    green_parity = _CLEANED_INTENTS.get(header.intent, 0)
+    finest = module.finest_16bit if image.itemsize == 2 else module.finest_8bit
+    header, layout = coding.header, coding.layout
+    scale = 2 if layout.is_bayer else 1
+    finest(
+        coefficients,
+        place,
+        _unsigned(image),
+        header.signed,
+        header.boost,
+        coding.reversed_steps,
+        layout.components,
+        layout.factors,
+        coding.chroma,
+        coding.cubic,
+        layout.shift,
+        _clean_up_tolerance(header),
+        _CLEANED_INTENTS.get(header.intent, 0),
+        scale * band[0],
+        min(scale * band[1], layout.rows),
+    )
 
-    def join_coarser(part: tuple[int, int]) -> None:
-        _lift_coarser(coarser, coefficients, coding, *part)
 
-    def join_finest(band: tuple[int, int]) -> None:
-        finest(
-            coefficients,
-            samples,
-            header.signed,
-            header.boost,
-            program,
-            layout.components,
-            header.is_bayer,
-            layout.factors,
-            coding.chroma,
-            cubic,
-            layout.shift,
-            tolerance,
-            green_parity,
-            2 * band[0],
-            min(2 * band[1], layout.rows),
-        )
-
-    threads.run(join_coarser, _parts(layout), workers)
-    threads.run(join_finest, threads.bands((layout.rows + 1) // 2, workers), workers)
+def _all_but_finest(
+    module: Any,
+    coding: Coding,
+    coefficients: NDArray[Any],
+    place: NDArray[np.int64],
+    parts: tuple[int, int],
+) -> None:
+    kernel = module.coarser_16bit if coefficients.itemsize == 4 else module.coarser_8bit
+    layout = coding.layout
+    kernel(
+        coefficients,
+        place,
+        layout.components,
+        layout.factors,
+        coding.chroma,
+        coding.cubic,
+        layout.shift,
+        layout.levels,
+        *parts,
+    )
 
 
 def _unsigned(array: NDArray[Any]) -> NDArray[Any]:
-    return array.view(f"u{array.itemsize}")
-
-
-def _parts(layout: Layout) -> list[tuple[int, int]]:
-    """All planes and their components: what can be lifted separately above the finest level."""
-    components = range(len(layout.components))
-    return [(plane, component) for plane in range(layout.header.planes) for component in components]
-
-
-def _lift_coarser(
-    kernel: Callable[..., None],
-    coefficients: NDArray[Any],
-    coding: Coding,
-    plane: int,
-    component: int,
-) -> None:
-    """Run a kernel on all levels of a component but the finest, which Bayer mode does not count."""
-    header, layout = coding.header, coding.layout
-    chroma = int(component > 0) if header.is_bayer else int(coding.chroma[plane])
-    kernel(
-        coefficients[plane],
-        layout.components[component],
-        layout.factors[component, chroma],
-        header.filter == Filter.CUBIC,
-        layout.shift,
-        0 if header.is_bayer else 1,
-        layout.levels,
-    )
+    return array if array.dtype.kind == "u" else array.view(f"u{array.itemsize}")
 
 
 def _clean_up_tolerance(header: Header) -> int:
     """T of section 10; 0 where there is no clean-up."""
-    if header.intent not in _CLEANED_INTENTS or header.quality == 1024:
+    if header.quality == 1024 or header.intent not in _CLEANED_INTENTS:
         return 0
     quality, chroma_quality = header.quality, header.chroma_quality
     return 2 * ((1024 + quality // 2) // quality + (1024 + chroma_quality // 2) // chroma_quality)

@@ -11,8 +11,8 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
-from threading import Lock
-from typing import Final, TypeVar
+from threading import Condition, Lock
+from typing import Any, Final, TypeVar
 
 from gfwx.errors import ArgumentError, ArgumentTypeError
 
@@ -108,6 +108,64 @@ def run(function: Callable[[Item], Result], items: Sequence[Item], threads: int)
         if error is not None:
             raise error
     return [results[index] for index in range(len(items))]
+
+
+def run_in_turn(
+    first: Callable[[int], None], second: Callable[[int], None], count: int, ring: int, threads: int
+) -> None:
+    """Call two functions with each number, the second following close upon the first.
+
+    ``second(n)`` begins when ``first`` has ended for n - 1, n and n + 1. ``first`` has room for so
+    many results at a time: ``first(n)`` begins when ``second(n - ring + 1)`` has ended, the last
+    call that looks at n - ring.
+
+    Parameters
+    ----------
+    first, second : callable
+        Take a number. Their exceptions reach the caller.
+    count : int
+        The numbers are 0 to count - 1.
+    ring : int
+        At least 3, or `count`.
+    threads : int
+        At most so many calls run at the same time.
+    """
+    ahead = max(1, ring - 2)
+    tasks: list[tuple[Callable[[int], None], int]] = []
+    for number in range(-ahead, count):
+        if number + ahead < count:
+            tasks.append((first, number + ahead))
+        if number >= 0:
+            tasks.append((second, number))
+    ended: set[tuple[Callable[[int], None], int]] = set()
+    failed = False
+    changed = Condition()
+
+    def needed(function: Callable[[int], None], number: int) -> list[Any]:
+        if function is second:
+            return [(first, n) for n in range(max(number - 1, 0), min(number + 2, count))]
+        return [(second, number - ring + 1)] if number >= ring else []
+
+    def carry_out(task: tuple[Callable[[int], None], int]) -> None:
+        # What a task needs stands before it, so that somebody has begun it.
+        nonlocal failed
+        needs = needed(*task)
+        with changed:
+            changed.wait_for(lambda: failed or ended.issuperset(needs))
+        if failed:
+            return
+        try:
+            task[0](task[1])
+        except BaseException:
+            failed = True
+            raise
+        else:
+            ended.add(task)
+        finally:
+            with changed:
+                changed.notify_all()
+
+    run(carry_out, tasks, threads)
 
 
 def bands(length: int, threads: int, least: int = 16) -> list[tuple[int, int]]:

@@ -1,18 +1,19 @@
 """From samples to quantized coefficients: color, lifting and quantization in one sweep.
 
 Each level of lifting runs down the rows once. Rows are lifted horizontally as they enter a ring of
-eight (four even, four odd), vertically inside it, and leave it in their place in the plane, so
-that a sample passes through the cache once per level and a plane needs no second copy. The finest
-level reads the picture, and any band of its rows can be made by itself, after a few rows more at
-its edges; the coarser levels work within a plane.
+eight (four even, four odd), vertically inside it, and leave it for their place. The finest level
+reads the picture, and any band of its rows can be made by itself, after a few rows more at its
+edges; the coarser levels work in place. With Bayer two sweeps make the finest level of a band: the
+first leaves rows of the four components, which the second splits.
 """
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t
 from libc.stdlib cimport free, malloc
 
 from gfwx.kernels.geometry cimport (
-    Component, Lattice, LEVELS, coefficient_t, lattice_at, quality_level,
+    Component, Lattice, LEVELS, Memory, Rows, coarse_row_stride, coarse_rows, coefficient_t,
+    lattice_at, place_of, quality_level, quarter_rows,
 )
-from gfwx.kernels.lifting cimport deinterleave, interleave, lift_row
+from gfwx.kernels.lifting cimport copy_row, deinterleave, interleave, lift_row
 from gfwx.kernels.planes cimport Picture, apply_program, load_row, picture_of
 from gfwx.kernels.quantization cimport quantize_row
 from gfwx.kernels.ring cimport Ring, lift_ring_row, padded, padding_for, ring_for, ring_row
@@ -20,15 +21,17 @@ from gfwx.kernels.ring cimport Ring, lift_ring_row, padded, padding_for, ring_fo
 
 cdef struct Sweep:  # what one level of lifting does to its planes
     int64_t planes
-    int64_t plane_stride
-    Lattice lattice
+    Lattice lattice         # where its coefficients go
+    Rows source             # where its rows are, if not in the picture
     bint cubic
     bint vertical
-    bint quarters           # Bayer's first split: odd rows stay in halves
+    bint keeps_low          # low halves are wanted too
     const int32_t* factors  # by chroma flag and level, LEVELS apart
     const uint8_t* chroma   # of each plane; NULL where all are of one kind
     int level
     int shift
+    bint quarters           # Bayer's first split: each half row goes to a component of its own
+    Rows quarter[4]
 
 
 cdef void enter(
@@ -50,10 +53,7 @@ cdef void enter(
         if picture != NULL:
             row = scratch + plane * scratch_stride
         else:
-            row = (
-                coefficients + plane * sweep.plane_stride + sweep.lattice.offset
-                + y * sweep.lattice.row_stride
-            )
+            row = coefficients + place_of(&sweep.source, plane, y)
         lift_row(row, low, low + ring.high, sweep.lattice.columns, sweep.cubic)
 
 
@@ -69,27 +69,40 @@ cdef void leave(
     cdef coefficient_t* low
     cdef coefficient_t* row
     for plane in range(sweep.planes):
-        factor = 0
-        if not sweep.quarters:
-            factor = sweep.factors[
-                (LEVELS if sweep.chroma != NULL and sweep.chroma[plane] else 0) + sweep.level]
-        row = (
-            coefficients + plane * sweep.plane_stride + sweep.lattice.offset
-            + 2 * pair * sweep.lattice.row_stride
-        )
+        factor = sweep.factors[
+            (LEVELS if sweep.chroma != NULL and sweep.chroma[plane] else 0) + sweep.level]
         low = ring_row(ring, scratch, plane, False, pair)
-        quantize_row(low, row, low_n, 0, 0)
-        quantize_row(low + ring.high, row + low_n, columns - low_n, factor, sweep.shift)
+        if sweep.keeps_low:
+            copy_row(low, coefficients + place_of(&sweep.lattice.low, plane, pair), low_n)
+        quantize_row(
+            low + ring.high, coefficients + place_of(&sweep.lattice.high, plane, pair),
+            columns - low_n, factor, sweep.shift)
         if 2 * pair + 1 == sweep.lattice.rows:
             continue
-        row += sweep.lattice.row_stride
+        row = coefficients + place_of(&sweep.lattice.odd, plane, pair)
         low = ring_row(ring, scratch, plane, True, pair)
-        if sweep.quarters:
-            quantize_row(low, row, low_n, 0, 0)
-            quantize_row(low + ring.high, row + low_n, columns - low_n, 0, 0)
-        else:
-            interleave(low, low + ring.high, row, columns)
-            quantize_row(row, row, columns, factor, sweep.shift)
+        interleave(low, low + ring.high, row, columns)
+        quantize_row(row, row, columns, factor, sweep.shift)
+
+
+cdef void leave_in_quarters(
+    const Sweep* sweep, coefficient_t* coefficients, const Ring* ring, coefficient_t* scratch,
+    int64_t pair,
+) noexcept nogil:
+    """The same two rows as rows of four components."""
+    cdef int64_t plane
+    cdef int64_t low_n = sweep.lattice.low_columns
+    cdef int odd
+    cdef coefficient_t* low
+    for plane in range(sweep.planes):
+        for odd in range(2):
+            if 2 * pair + odd == sweep.lattice.rows:
+                break
+            low = ring_row(ring, scratch, plane, odd, pair)
+            copy_row(low, coefficients + place_of(&sweep.quarter[odd], plane, pair), low_n)
+            copy_row(
+                low + ring.high, coefficients + place_of(&sweep.quarter[2 + odd], plane, pair),
+                sweep.lattice.columns - low_n)
 
 
 cdef int split_pairs(
@@ -134,7 +147,10 @@ cdef int split_pairs(
         if first_pair <= pair < last_pair:
             if sweep.vertical and pair > 0 and odd_n > 0:
                 lift_ring_row(&ring, scratch, sweep.lattice.rows, False, pair, False)
-            leave(sweep, coefficients, &ring, scratch, pair)
+            if sweep.quarters:
+                leave_in_quarters(sweep, coefficients, &ring, scratch, pair)
+            else:
+                leave(sweep, coefficients, &ring, scratch, pair)
         turn += 1
     free(ring.memory)
     return 0
@@ -154,76 +170,57 @@ cdef int split_columns(
     cdef coefficient_t* memory = <coefficient_t*>malloc(
         (high + padded(columns, padding)) * sizeof(coefficient_t))
     cdef coefficient_t* low = memory + padding
-    cdef coefficient_t* place
+    cdef const coefficient_t* source
     if memory == NULL:
         with gil:
             raise MemoryError
     for row in range(sweep.lattice.rows):
-        place = coefficients + sweep.lattice.offset + row * sweep.lattice.row_stride
+        source = coefficients + place_of(&sweep.source, 0, row)
         if row % step == 0:
-            lift_row(place, low, low + high, columns, sweep.cubic)
+            lift_row(source, low, low + high, columns, sweep.cubic)
         else:
-            deinterleave(place, low, low + high, columns)
+            deinterleave(source, low, low + high, columns)
         level = quality_level(component, sweep.level, row)
-        quantize_row(low, place, low_n, 0, 0)
-        quantize_row(low + high, place + low_n, columns - low_n, sweep.factors[level], sweep.shift)
+        copy_row(low, coefficients + place_of(&sweep.lattice.low, 0, row), low_n)
+        quantize_row(
+            low + high, coefficients + place_of(&sweep.lattice.high, 0, row), columns - low_n,
+            sweep.factors[level], sweep.shift)
     free(memory)
     return 0
 
 
 cdef void quantize_dc(
-    const Component* component, coefficient_t* coefficients, const int32_t* factors, int shift,
+    const Memory* memory, const Component* component, coefficient_t* coefficients,
+    const int32_t* factors, int shift,
 ) noexcept nogil:
     """The first coefficient of each tranche; the very first is never quantized."""
-    cdef Lattice lattice = lattice_at(component, LEVELS - 1)
+    cdef Lattice lattice = lattice_at(memory, component, LEVELS - 1)
     cdef int64_t row
     cdef coefficient_t* place
     for row in range(1, lattice.rows):
-        place = coefficients + lattice.offset + row * lattice.row_stride
+        place = coefficients + place_of(&lattice.low, 0, row)
         quantize_row(
             place, place, 1, factors[quality_level(component, LEVELS - 1, row)], shift)
 
 
-cdef int analyze_finest(
-    coefficient_t* coefficients, int64_t plane_stride, const Picture* picture,
-    const int32_t* program, const Component* components, bint bayer, const int32_t* factors,
-    const uint8_t* chroma, bint cubic, int shift, int64_t first_pair, int64_t last_pair,
-) except -1 nogil:
-    cdef Sweep sweep
-    cdef Component whole = components[0]
-    if bayer:  # the four components together
-        whole.row_stride //= 2
-        whole.rows += components[1].rows
-        whole.columns += components[2].columns
-    sweep.planes = picture.layers * picture.channels
-    sweep.plane_stride = plane_stride
-    sweep.lattice = lattice_at(&whole, 0)
-    sweep.cubic = cubic
-    sweep.vertical = True
-    sweep.quarters = bayer
-    sweep.factors = factors
-    sweep.chroma = chroma
-    sweep.level = 0
-    sweep.shift = shift
-    return split_pairs(&sweep, coefficients, picture, program, first_pair, last_pair)
-
-
 cdef int analyze_coarser(
-    coefficient_t* coefficients, const Component* component, const int32_t* factors, bint cubic,
-    int shift, int first_level, int levels,
+    coefficient_t* coefficients, const Memory* memory, const Component* component,
+    const int32_t* factors, bint cubic, int shift, int levels,
 ) except -1 nogil:
+    """All levels of a component but the finest, in the first plane of ``memory``."""
     cdef Sweep sweep
     cdef int level
     sweep.planes = 1
-    sweep.plane_stride = 0
     sweep.cubic = cubic
-    sweep.quarters = False
+    sweep.keeps_low = True
     sweep.factors = factors
     sweep.chroma = NULL
     sweep.shift = shift
-    for level in range(first_level, levels):
+    sweep.quarters = False
+    for level in range(1, levels):
         sweep.level = level
-        sweep.lattice = lattice_at(component, level)
+        sweep.lattice = lattice_at(memory, component, level)
+        sweep.source = coarse_rows(memory, component, 0, coarse_row_stride(component, level))
         sweep.vertical = level < component.lifted_levels
         if sweep.lattice.rows == 0 or sweep.lattice.columns == 0:
             return 0
@@ -233,17 +230,71 @@ cdef int analyze_coarser(
                 0, (sweep.lattice.rows + 1) >> 1)
         else:
             split_columns(&sweep, component, coefficients)
-    quantize_dc(component, coefficients, factors, shift)
+    quantize_dc(memory, component, coefficients, factors, shift)
+    return 0
+
+
+cdef void place_finest(
+    Sweep* sweep, const Memory* memory, const Component* component, const int32_t* factors
+) noexcept nogil:
+    sweep.lattice = lattice_at(memory, component, 0)
+    sweep.vertical = component.lifted_levels > 0
+    sweep.quarters = False
+    sweep.factors = factors
+
+
+cdef int analyze_finest(
+    coefficient_t* coefficients, const Memory* memory, const Picture* picture,
+    const int32_t* program, const Component* components, bint bayer, const int32_t* factors,
+    const uint8_t* chroma, bint cubic, int shift, int64_t first_row, int64_t last_row,
+    bint keeps_low,
+) except -1 nogil:
+    """The finest level of a band of rows of the components; with Bayer, after the first split of
+    as many rows of the picture as that needs."""
+    cdef Sweep sweep
+    cdef int part
+    cdef int64_t first, last
+    sweep.planes = picture.layers * picture.channels
+    sweep.cubic = cubic
+    sweep.keeps_low = keeps_low
+    sweep.chroma = chroma
+    sweep.level = 0
+    sweep.shift = shift
+    if not bayer:
+        place_finest(&sweep, memory, components, factors)
+        return split_pairs(
+            &sweep, coefficients, picture, program, first_row >> 1, (last_row + 1) >> 1)
+    first = max(first_row - (6 if cubic else 2), 0)
+    last = min(last_row + (5 if cubic else 1), components[0].rows)
+    sweep.quarters = True
+    sweep.vertical = True
+    sweep.lattice.rows = picture.rows
+    sweep.lattice.columns = picture.columns
+    sweep.lattice.low_columns = components[0].columns
+    for part in range(4):
+        sweep.quarter[part] = quarter_rows(memory, &components[part], first)
+    split_pairs(&sweep, coefficients, picture, program, first, last)
+    sweep.chroma = NULL
+    for part in range(4):
+        last = min(last_row, components[part].rows)
+        if last <= first_row or components[part].columns == 0:
+            continue
+        place_finest(
+            &sweep, memory, &components[part],
+            factors + (2 * part + (1 if part > 0 else 0)) * LEVELS)
+        sweep.source = sweep.quarter[part]
+        split_pairs(
+            &sweep, coefficients, <const Picture*>NULL, NULL, first_row >> 1, (last + 1) >> 1)
     return 0
 
 
 def finest_8bit(
-    const uint8_t[:, :, :, :] image, bint signed, int boost, int16_t[:, :, ::1] coefficients,
-    const int32_t[::1] program, const int64_t[:, ::1] components, bint bayer,
+    const uint8_t[:, :, :, :] image, bint signed, int boost, int16_t[::1] coefficients,
+    const int64_t[::1] memory, const int32_t[::1] program, const int64_t[:, ::1] components,
     const int32_t[:, :, ::1] factors, const uint8_t[::1] chroma, bint cubic, int shift,
-    int64_t first_pair, int64_t last_pair,
+    int64_t first_row, int64_t last_row, bint keeps_low,
 ):
-    """Transform the row pairs of a band at the finest level, from 8-bit samples to int16.
+    """Transform a band of rows to the finest level, from 8-bit samples to int16.
 
     Parameters
     ----------
@@ -254,7 +305,9 @@ def finest_8bit(
     boost
         What each sample is multiplied by, 1 or 8.
     coefficients
-        One plane for each layer and channel, laid out as ``components`` says.
+        Receives the finest level, and the low halves that the coarser levels are made of.
+    memory
+        Where in `coefficients` (see ``Memory`` in geometry.pxd).
     program
         Channel-transform program, end mark included.
     components
@@ -267,65 +320,85 @@ def finest_8bit(
         The filter.
     shift
         Factors are in units of 1 / 2^shift.
-    first_pair, last_pair
-        The band: rows 2 first_pair to 2 last_pair.
+    first_row, last_row
+        The band, in rows of a component; `first_row` is even.
+    keeps_low
+        Whether the low halves are wanted.
     """
     cdef Picture picture = picture_of(
         <char*>&image[0, 0, 0, 0], image.shape, image.strides, signed, boost)
     with nogil:
         analyze_finest(
-            &coefficients[0, 0, 0], coefficients.shape[1] * coefficients.shape[2], &picture,
-            &program[0], <const Component*>&components[0, 0], bayer, &factors[0, 0, 0], &chroma[0],
-            cubic, shift, first_pair, last_pair)
+            &coefficients[0], <const Memory*>&memory[0], &picture, &program[0],
+            <const Component*>&components[0, 0], components.shape[0] > 1, &factors[0, 0, 0],
+            &chroma[0], cubic, shift, first_row, last_row, keeps_low)
 
 
 def finest_16bit(
-    const uint16_t[:, :, :, :] image, bint signed, int boost, int32_t[:, :, ::1] coefficients,
-    const int32_t[::1] program, const int64_t[:, ::1] components, bint bayer,
+    const uint16_t[:, :, :, :] image, bint signed, int boost, int32_t[::1] coefficients,
+    const int64_t[::1] memory, const int32_t[::1] program, const int64_t[:, ::1] components,
     const int32_t[:, :, ::1] factors, const uint8_t[::1] chroma, bint cubic, int shift,
-    int64_t first_pair, int64_t last_pair,
+    int64_t first_row, int64_t last_row, bint keeps_low,
 ):
     """As finest_8bit, from 16-bit samples to int32."""
     cdef Picture picture = picture_of(
         <char*>&image[0, 0, 0, 0], image.shape, image.strides, signed, boost)
     with nogil:
         analyze_finest(
-            &coefficients[0, 0, 0], coefficients.shape[1] * coefficients.shape[2], &picture,
-            &program[0], <const Component*>&components[0, 0], bayer, &factors[0, 0, 0], &chroma[0],
-            cubic, shift, first_pair, last_pair)
+            &coefficients[0], <const Memory*>&memory[0], &picture, &program[0],
+            <const Component*>&components[0, 0], components.shape[0] > 1, &factors[0, 0, 0],
+            &chroma[0], cubic, shift, first_row, last_row, keeps_low)
+
+
+cdef int analyze_parts(
+    coefficient_t* coefficients, const Memory* memory, const Component* components,
+    int64_t component_count, const int32_t* factors, const uint8_t* chroma, bint cubic, int shift,
+    int levels, int64_t first_part, int64_t last_part,
+) except -1 nogil:
+    cdef int64_t part, plane, component, flag
+    cdef Memory place = memory[0]
+    for part in range(first_part, last_part):
+        plane = part // component_count
+        component = part % component_count
+        flag = (1 if component > 0 else 0) if component_count > 1 else chroma[plane]
+        place.coarse = memory.coarse + plane * memory.coarse_stride
+        analyze_coarser(
+            coefficients, &place, &components[component],
+            factors + (2 * component + flag) * LEVELS, cubic, shift, levels)
+    return 0
 
 
 def coarser_8bit(
-    int16_t[:, ::1] plane, const int64_t[::1] component, const int32_t[::1] factors, bint cubic,
-    int shift, int first_level, int levels,
+    int16_t[::1] coefficients, const int64_t[::1] memory, const int64_t[:, ::1] components,
+    const int32_t[:, :, ::1] factors, const uint8_t[::1] chroma, bint cubic, int shift, int levels,
+    int64_t first_part, int64_t last_part,
 ):
-    """Transform a component of a plane from ``first_level`` up, in place.
+    """Transform all levels but the finest, in place.
 
     Parameters
     ----------
-    plane
-        Coefficients, the levels below already split.
-    component
-        Its row of the table.
-    factors
-        Quantization by level.
-    cubic, shift
+    coefficients, memory, components, factors, chroma, cubic, shift
         As in finest_8bit.
-    first_level, levels
-        The levels to split.
+    levels
+        Number of levels, the finest included.
+    first_part, last_part
+        The components to transform, counted from the first of the first plane.
     """
     with nogil:
-        analyze_coarser(
-            &plane[0, 0], <const Component*>&component[0], &factors[0], cubic, shift,
-            first_level, levels)
+        analyze_parts(
+            &coefficients[0], <const Memory*>&memory[0], <const Component*>&components[0, 0],
+            components.shape[0], &factors[0, 0, 0], &chroma[0], cubic, shift, levels,
+            first_part, last_part)
 
 
 def coarser_16bit(
-    int32_t[:, ::1] plane, const int64_t[::1] component, const int32_t[::1] factors, bint cubic,
-    int shift, int first_level, int levels,
+    int32_t[::1] coefficients, const int64_t[::1] memory, const int64_t[:, ::1] components,
+    const int32_t[:, :, ::1] factors, const uint8_t[::1] chroma, bint cubic, int shift, int levels,
+    int64_t first_part, int64_t last_part,
 ):
     """As coarser_8bit, for int32."""
     with nogil:
-        analyze_coarser(
-            &plane[0, 0], <const Component*>&component[0], &factors[0], cubic, shift,
-            first_level, levels)
+        analyze_parts(
+            &coefficients[0], <const Memory*>&memory[0], <const Component*>&components[0, 0],
+            components.shape[0], &factors[0, 0, 0], &chroma[0], cubic, shift, levels,
+            first_part, last_part)

@@ -2,6 +2,8 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport realloc
 
+from gfwx.kernels.pages cimport prefer_huge_pages
+
 
 cdef struct BitWriter:
     uint8_t* data       # owned by the caller, grown by reserve()
@@ -22,6 +24,7 @@ cdef inline int reserve(BitWriter* writer, int64_t size) noexcept nogil:
     data = <uint8_t*>realloc(writer.data, room)
     if data == NULL:
         return -1
+    prefer_huge_pages(data, room)
     writer.data = data
     writer.next = data + used
     writer.end = data + room

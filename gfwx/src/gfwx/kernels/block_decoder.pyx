@@ -1,7 +1,6 @@
 """Bits to blocks of coefficients (format, sections 4, 8 and 9).
 
-Coefficients that a block does not hold, and zeros in runs, are not written: the planes are zero
-to begin with. Blocks of the Fast and HighBitrate encoders are decoded sixteen at a time where
+Every coefficient of a block is written, zeros too. Blocks of the Fast and HighBitrate encoders are decoded sixteen at a time where
 that pays, all others one by one.
 """
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t, uintptr_t
@@ -11,11 +10,11 @@ from gfwx.kernels.adaptive cimport CONTEXTUAL, FAST, HIGH_BITRATE
 from gfwx.kernels.bits cimport BitReader, reader_of
 from gfwx.kernels.blocks cimport Block, Level, block_at
 from gfwx.kernels.context cimport ContextRow, make_context
-from gfwx.kernels.geometry cimport Component, coefficient_t
+from gfwx.kernels.geometry cimport Component, Memory, coefficient_t
 from gfwx.kernels.lane_decoder cimport decode_in_lanes
 from gfwx.kernels.lane_steps cimport FEWEST_BLOCKS, LANES_PAY, MOST_BLOCK_BITS
 from gfwx.kernels.pass_decoder cimport decode_pass
-from gfwx.kernels.queue cimport Queue, queue_of, take_block
+from gfwx.kernels.queue cimport Queue, take_block
 
 cdef enum:
     NO_MEMORY = -1
@@ -28,7 +27,7 @@ cdef int64_t decode_one_by_one(
 ) noexcept nogil:
     """Decode the queue's blocks: 0, NO_MEMORY or MALFORMED."""
     cdef int64_t index = 0
-    cdef int64_t item = 0
+    cdef int64_t place = 0
     cdef int component
     cdef int64_t result = 0
     cdef Level level
@@ -40,8 +39,8 @@ cdef int64_t decode_one_by_one(
         &context, queue.components[0].columns, <coefficient_t>0
     ):
         return NO_MEMORY
-    while result == 0 and take_block(queue, &level, &index, &item):
-        reader = reader_of(data + offsets[item], lengths[item])
+    while result == 0 and take_block(queue, &level, &index, &place):
+        reader = reader_of(data + offsets[place], lengths[place])
         for component in range(level.component_count):
             block = block_at(&level, index, component)
             if not decode_pass(
@@ -58,8 +57,8 @@ cdef int64_t decode_blocks(
     const uint32_t* lengths, coefficient_t* coefficients,
 ) noexcept nogil:
     # Of each level, the encoder and the size of blocks are the same.
-    cdef int block_bits = <int>queue.levels[5]
-    cdef int encoder = <int>queue.levels[6]
+    cdef int block_bits = <int>queue.runs[5]
+    cdef int encoder = <int>queue.runs[6]
     cdef int64_t side = (<int64_t>1) << block_bits
     if (
         LANES_PAY and (encoder == FAST or encoder == HIGH_BITRATE)
@@ -79,8 +78,8 @@ cdef bint checked(int64_t result) except -1:
 
 def decode_8bit(
     const uint8_t[::1] data, const int64_t[::1] offsets, const uint32_t[::1] lengths,
-    const int64_t[:, ::1] levels, int64_t[::1] next_block, int16_t[:, :, ::1] coefficients,
-    const int64_t[:, ::1] components, const uint8_t[::1] chroma,
+    int16_t[::1] coefficients, const int64_t[::1] memory, const int64_t[:, ::1] components,
+    const uint8_t[::1] chroma, const int64_t[:, ::1] runs, int64_t count, int64_t[::1] next_item,
 ):
     """Decode blocks from a queue until it is empty.
 
@@ -91,18 +90,22 @@ def decode_8bit(
     data
         The file.
     offsets, lengths
-        Of each block in the queue: where its data begin, in bytes, and how many words they are.
-        All must lie inside ``data``.
-    levels
-        Rows of ``Layout.describe``, of the same encoder, by first block.
-    next_block
-        One number, 0 to begin with: the next block in the queue.
+        Of each block, by its place in the file: where its data begin, in bytes, and how many words
+        they are. Those of blocks in the queue must lie inside ``data``.
     coefficients
-        The planes, zero to begin with, of 8-bit samples.
+        Of 8-bit samples; receives all of these blocks.
+    memory
+        Where in `coefficients` (see ``Memory`` in geometry.pxd).
     components
         The table of ``layout.py``.
     chroma
         Flag of each plane.
+    runs
+        The blocks in the queue (see queue.pxd), all of the same encoder.
+    count
+        How many there are.
+    next_item
+        One number, 0 to begin with: the next block in the queue.
 
     Returns
     -------
@@ -110,28 +113,26 @@ def decode_8bit(
         False if a block is malformed.
     """
     cdef int64_t result
-    cdef Queue queue = queue_of(
-        &next_block[0], offsets.shape[0], &levels[0, 0], levels.shape[0],
-        <const Component*>&components[0, 0], components.shape[0],
-        coefficients.shape[1] * coefficients.shape[2], &chroma[0])
+    cdef Queue queue = Queue(
+        &next_item[0], count, &runs[0, 0], runs.shape[0], <const Memory*>&memory[0],
+        <const Component*>&components[0, 0], components.shape[0], &chroma[0])
     with nogil:
         result = decode_blocks(
-            &queue, &data[0], data.shape[0], &offsets[0], &lengths[0], &coefficients[0, 0, 0])
+            &queue, &data[0], data.shape[0], &offsets[0], &lengths[0], &coefficients[0])
     return checked(result)
 
 
 def decode_16bit(
     const uint8_t[::1] data, const int64_t[::1] offsets, const uint32_t[::1] lengths,
-    const int64_t[:, ::1] levels, int64_t[::1] next_block, int32_t[:, :, ::1] coefficients,
-    const int64_t[:, ::1] components, const uint8_t[::1] chroma,
+    int32_t[::1] coefficients, const int64_t[::1] memory, const int64_t[:, ::1] components,
+    const uint8_t[::1] chroma, const int64_t[:, ::1] runs, int64_t count, int64_t[::1] next_item,
 ):
-    """As decode_8bit, into planes of 16-bit samples."""
+    """As decode_8bit, into coefficients of 16-bit samples."""
     cdef int64_t result
-    cdef Queue queue = queue_of(
-        &next_block[0], offsets.shape[0], &levels[0, 0], levels.shape[0],
-        <const Component*>&components[0, 0], components.shape[0],
-        coefficients.shape[1] * coefficients.shape[2], &chroma[0])
+    cdef Queue queue = Queue(
+        &next_item[0], count, &runs[0, 0], runs.shape[0], <const Memory*>&memory[0],
+        <const Component*>&components[0, 0], components.shape[0], &chroma[0])
     with nogil:
         result = decode_blocks(
-            &queue, &data[0], data.shape[0], &offsets[0], &lengths[0], &coefficients[0, 0, 0])
+            &queue, &data[0], data.shape[0], &offsets[0], &lengths[0], &coefficients[0])
     return checked(result)

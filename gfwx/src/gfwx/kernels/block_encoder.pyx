@@ -1,20 +1,20 @@
 """Blocks of coefficients to bits (format, sections 4, 8 and 9).
 
 Blocks are encoded sixteen at a time where that pays, else one by one. Each thread takes blocks from
-a shared queue and keeps their bits in a buffer of its own; the caller puts them in order.
+a shared queue and appends their bits to data of its own; the caller puts them in order.
 """
-from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free
 
 from gfwx.kernels.adaptive cimport CONTEXTUAL
 from gfwx.kernels.bits cimport BitWriter
+from gfwx.kernels.block_data cimport BlockData
 from gfwx.kernels.blocks cimport Level
 from gfwx.kernels.context cimport ContextRow, make_context
-from gfwx.kernels.geometry cimport Component, coefficient_t
+from gfwx.kernels.geometry cimport Component, Memory, coefficient_t
 from gfwx.kernels.lane_encoder cimport encode_block, encode_in_lanes
 from gfwx.kernels.lane_steps cimport FEWEST_BLOCKS, LANES_PAY, MOST_BLOCK_BITS
-from gfwx.kernels.queue cimport Blocks, Queue, queue_of, take_block
+from gfwx.kernels.queue cimport Blocks, Queue, take_block
 
 
 cdef int encode_blocks(
@@ -22,10 +22,10 @@ cdef int encode_blocks(
 ) noexcept nogil:
     """Encode the queue's blocks; -1 if there is no memory."""
     # Of each level, the encoder and the size of blocks are the same.
-    cdef int block_bits = <int>queue.levels[5]
-    cdef int encoder = <int>queue.levels[6]
+    cdef int block_bits = <int>queue.runs[5]
+    cdef int encoder = <int>queue.runs[6]
     cdef int64_t index = 0
-    cdef int64_t item = 0
+    cdef int64_t place = 0
     cdef int failed = 0
     cdef Level level
     cdef ContextRow context
@@ -39,32 +39,29 @@ cdef int encode_blocks(
             writer, coefficients, queue, blocks, encoder, (<int64_t>1) << 2 * block_bits,
             &context if encoder == CONTEXTUAL else NULL)
     else:
-        while not failed and take_block(queue, &level, &index, &item):
-            failed = encode_block(writer, coefficients, &level, index, item, blocks, &context)
+        while not failed and take_block(queue, &level, &index, &place):
+            failed = encode_block(writer, coefficients, &level, index, place, blocks, &context)
     free(context.memory)
     return failed
 
 
-cdef bytes encoded(const coefficient_t* coefficients, Queue* queue, Blocks* blocks):
-    cdef BitWriter writer
+cdef int append_blocks(
+    BlockData data, const coefficient_t* coefficients, Queue* queue, Blocks* blocks
+) except -1:
+    cdef BitWriter writer = data.writer()
     cdef int failed
-    writer.data = writer.next = writer.end = NULL
-    writer.pending = 0
-    writer.count = 0
-    try:
-        with nogil:
-            failed = encode_blocks(&writer, coefficients, queue, blocks)
-        if failed:
-            raise MemoryError
-        return PyBytes_FromStringAndSize(<char*>writer.data, writer.next - writer.data)
-    finally:
-        free(writer.data)
+    with nogil:
+        failed = encode_blocks(&writer, coefficients, queue, blocks)
+    data.keep(&writer)
+    if failed:
+        raise MemoryError
+    return 0
 
 
 def encode_8bit(
-    const int16_t[:, :, ::1] coefficients, const int64_t[:, ::1] components,
-    const uint8_t[::1] chroma, const int64_t[:, ::1] levels, int64_t[::1] next_block, int worker,
-    int32_t[::1] workers, int64_t[::1] offsets, uint32_t[::1] lengths,
+    const int16_t[::1] coefficients, const int64_t[::1] memory, const int64_t[:, ::1] components,
+    const uint8_t[::1] chroma, const int64_t[:, ::1] runs, int64_t count, int64_t[::1] next_item,
+    BlockData data, int chunk, int32_t[::1] chunks, int64_t[::1] offsets, uint32_t[::1] lengths,
 ):
     """Encode blocks from a queue until it is empty.
 
@@ -73,43 +70,42 @@ def encode_8bit(
     Parameters
     ----------
     coefficients
-        The planes, of 8-bit samples.
+        Of 8-bit samples.
+    memory
+        Where in `coefficients` (see ``Memory`` in geometry.pxd).
     components
         The table of ``layout.py``.
     chroma
         Flag of each plane.
-    levels
-        Rows of ``Layout.describe``, of the same encoder, by first block.
-    next_block
+    runs
+        The blocks in the queue (see queue.pxd), all of the same encoder.
+    count
+        How many there are.
+    next_item
         One number, 0 to begin with: the next block in the queue.
-    worker
-        A number of the calling thread's own.
-    workers, offsets, lengths
-        Receive, for each block that this call encodes, `worker`, where the block's data begin in
-        the result, in bytes, and how many words they are.
-
-    Returns
-    -------
-    bytes
-        The blocks' data.
+    data
+        Receives the blocks' data; each thread has its own.
+    chunk
+        Its number.
+    chunks, offsets, lengths
+        Receive, for each block that this call encodes, by its place in the file: `chunk`, where
+        the block's data begin in `data`, in bytes, and how many words they are.
     """
-    cdef Queue queue = queue_of(
-        &next_block[0], lengths.shape[0], &levels[0, 0], levels.shape[0],
-        <const Component*>&components[0, 0], components.shape[0],
-        coefficients.shape[1] * coefficients.shape[2], &chroma[0])
-    cdef Blocks blocks = Blocks(worker, &workers[0], &offsets[0], &lengths[0])
-    return encoded(&coefficients[0, 0, 0], &queue, &blocks)
+    cdef Queue queue = Queue(
+        &next_item[0], count, &runs[0, 0], runs.shape[0], <const Memory*>&memory[0],
+        <const Component*>&components[0, 0], components.shape[0], &chroma[0])
+    cdef Blocks blocks = Blocks(chunk, &chunks[0], &offsets[0], &lengths[0])
+    append_blocks(data, &coefficients[0], &queue, &blocks)
 
 
 def encode_16bit(
-    const int32_t[:, :, ::1] coefficients, const int64_t[:, ::1] components,
-    const uint8_t[::1] chroma, const int64_t[:, ::1] levels, int64_t[::1] next_block, int worker,
-    int32_t[::1] workers, int64_t[::1] offsets, uint32_t[::1] lengths,
+    const int32_t[::1] coefficients, const int64_t[::1] memory, const int64_t[:, ::1] components,
+    const uint8_t[::1] chroma, const int64_t[:, ::1] runs, int64_t count, int64_t[::1] next_item,
+    BlockData data, int chunk, int32_t[::1] chunks, int64_t[::1] offsets, uint32_t[::1] lengths,
 ):
-    """As encode_8bit, for planes of 16-bit samples."""
-    cdef Queue queue = queue_of(
-        &next_block[0], lengths.shape[0], &levels[0, 0], levels.shape[0],
-        <const Component*>&components[0, 0], components.shape[0],
-        coefficients.shape[1] * coefficients.shape[2], &chroma[0])
-    cdef Blocks blocks = Blocks(worker, &workers[0], &offsets[0], &lengths[0])
-    return encoded(&coefficients[0, 0, 0], &queue, &blocks)
+    """As encode_8bit, for coefficients of 16-bit samples."""
+    cdef Queue queue = Queue(
+        &next_item[0], count, &runs[0, 0], runs.shape[0], <const Memory*>&memory[0],
+        <const Component*>&components[0, 0], components.shape[0], &chroma[0])
+    cdef Blocks blocks = Blocks(chunk, &chunks[0], &offsets[0], &lengths[0])
+    append_blocks(data, &coefficients[0], &queue, &blocks)

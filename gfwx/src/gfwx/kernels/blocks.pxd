@@ -1,7 +1,7 @@
 """Blocks of a level and the coefficients inside (format, section 8)."""
 from libc.stdint cimport int64_t, uint8_t
 
-from gfwx.kernels.geometry cimport Component, Lattice, lattice_at
+from gfwx.kernels.geometry cimport Component, Lattice, Memory, lattice_at, place_of
 
 
 cdef struct Level:  # one level of one tranche, for all planes
@@ -15,17 +15,17 @@ cdef struct Level:  # one level of one tranche, for all planes
     int quality
     int chroma_quality
     int64_t step            # in the full-size picture, doubled in Bayer mode
+    const Memory* memory
     const Component* components
     int component_count     # 1, or 4 in Bayer mode, in coding order
-    int64_t plane_stride
     const uint8_t* chroma   # of each plane
 
 
 cdef inline Level level_of(
-    const int64_t* fields, const Component* components, int component_count,
-    int64_t plane_stride, const uint8_t* chroma,
+    const int64_t* fields, const Memory* memory, const Component* components, int component_count,
+    const uint8_t* chroma,
 ) noexcept nogil:
-    """From the fields that ``Layout.level`` gives."""
+    """From the fields that ``Layout.describe`` gives."""
     cdef Level level
     level.level = <int>fields[0]
     level.levels = <int>fields[1]
@@ -37,19 +37,20 @@ cdef inline Level level_of(
     level.quality = <int>fields[7]
     level.chroma_quality = <int>fields[8]
     level.step = fields[9]
+    level.memory = memory
     level.components = components
     level.component_count = component_count
-    level.plane_stride = plane_stride
     level.chroma = chroma
     return level
 
 
 cdef struct Block:  # the part of a block that lies in one component
+    const Memory* memory
     const Component* component
     Lattice lattice
     int level
     int levels
-    int64_t plane       # where its plane starts
+    int64_t plane
     int64_t first_row   # of the lattice
     int64_t last_row
     int64_t first_column
@@ -68,13 +69,14 @@ cdef inline Block block_at(const Level* level, int64_t index, int component) noe
     cdef int64_t plane = index // (level.block_columns * level.block_rows)
     cdef int64_t size = (<int64_t>1) << level.block_bits
     cdef int64_t tranche_rows = 1
+    block.memory = level.memory
     block.component = level.components + component
-    block.lattice = lattice_at(block.component, level.level)
+    block.lattice = lattice_at(level.memory, block.component, level.level)
     if block.lattice.split:
         tranche_rows = (<int64_t>1) << (block.component.split_levels - level.level)
     block.level = level.level
     block.levels = level.levels
-    block.plane = plane * level.plane_stride
+    block.plane = plane
     block.first_row = level.tranche * tranche_rows + y * size
     block.last_row = min(
         block.first_row + size, min((level.tranche + 1) * tranche_rows, block.lattice.rows))
@@ -96,11 +98,11 @@ cdef inline bint is_whole_row(const Block* block, int64_t row) noexcept nogil:
 
 cdef inline int64_t row_start(const Block* block, int64_t row) noexcept nogil:
     """Where the coded coefficients of a row lie."""
-    cdef int64_t place = (
-        block.plane + block.lattice.offset + row * block.lattice.row_stride)
     if is_whole_row(block, row):
-        return place + block.first_column
-    return place + block.lattice.low_columns + (block.first_column >> 1)
+        return place_of(&block.lattice.odd, block.plane, row >> 1) + block.first_column
+    if block.lattice.split:
+        row >>= 1
+    return place_of(&block.lattice.high, block.plane, row) + (block.first_column >> 1)
 
 
 cdef inline int64_t row_length(const Block* block, int64_t row) noexcept nogil:
@@ -123,4 +125,5 @@ cdef inline int64_t pass_length(const Block* block) noexcept nogil:
 
 
 cdef inline int64_t dc_place(const Block* block) noexcept nogil:
-    return block.plane + block.lattice.offset + block.first_row * block.lattice.row_stride
+    cdef int64_t row = block.first_row >> 1 if block.lattice.split else block.first_row
+    return place_of(&block.lattice.low, block.plane, row)

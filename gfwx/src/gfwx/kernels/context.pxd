@@ -10,7 +10,7 @@ from libc.stdlib cimport malloc
 
 from gfwx.kernels.adaptive cimport saturated_square
 from gfwx.kernels.blocks cimport Block, is_whole_row, row_length, row_start
-from gfwx.kernels.geometry cimport Component, coefficient_t, halved
+from gfwx.kernels.geometry cimport Component, coarse_row_stride, coefficient_t, halved
 from gfwx.kernels.golomb_rice cimport magnitude
 
 
@@ -49,22 +49,27 @@ cdef inline int make_context(
 cdef inline coefficient_t coefficient_at(
     const coefficient_t* coefficients, const Block* block, int level, int64_t row, int64_t column
 ) noexcept nogil:
-    """The coefficient at a position of a level's lattice, whichever level it is of."""
+    """The coefficient at a position of a coarser level's lattice, whichever level it is of."""
     cdef const Component* component = block.component
     cdef int64_t split_levels = component.split_levels
-    cdef const coefficient_t* plane = coefficients + block.plane + component.offset
-    cdef int64_t place
+    cdef const coefficient_t* plane = coefficients + parent_plane(block)
     while level < block.levels:
-        place = (row << min(<int64_t>level, split_levels)) * component.row_stride
         if level < split_levels and row & 1:
-            return plane[place + column]
+            return plane[row * coarse_row_stride(component, level) + column]
         if column & 1:
-            return plane[place + halved(component.columns, level + 1) + (column >> 1)]
+            return plane[
+                row * coarse_row_stride(component, level)
+                + halved(component.columns, level + 1) + (column >> 1)]
         if level < split_levels:
             row >>= 1
         column >>= 1
         level += 1
-    return plane[(row << min(<int64_t>level, split_levels)) * component.row_stride + column]
+    return plane[row * coarse_row_stride(component, level) + column]
+
+
+cdef inline int64_t parent_plane(const Block* block) noexcept nogil:
+    return (
+        block.memory.parents + block.plane * block.memory.coarse_stride + block.component.offset)
 
 
 cdef inline void find_parents(
@@ -93,9 +98,7 @@ cdef inline void find_parents(
         and (level < split_levels or not block.lattice.split)
         and (not whole or parent_row & 1)
     ):
-        place = (
-            block.plane + block.component.offset
-            + (parent_row << min(<int64_t>level, split_levels)) * block.component.row_stride)
+        place = parent_plane(block) + parent_row * coarse_row_stride(block.component, level)
         if whole:
             source = coefficients + place + (block.first_column >> 1)
             regular_n = n & ~3

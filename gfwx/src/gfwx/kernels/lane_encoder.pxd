@@ -60,7 +60,7 @@ cdef inline int encode_block(
 
 
 cdef inline void tell(Blocks* blocks, int64_t item, int64_t start, int64_t end) noexcept nogil:
-    blocks.workers[item] = blocks.worker
+    blocks.chunks[item] = blocks.chunk
     blocks.offsets[item] = start
     blocks.lengths[item] = <uint32_t>((end - start) >> 2)
 

@@ -5,6 +5,7 @@ ones. Outside neighbors repeat the last inside one, which is what the format's r
 to; so the halves are padded by copies and the loops need no special ends.
 """
 from libc.stdint cimport int16_t, int32_t, uint16_t
+from libc.string cimport memcpy
 
 from gfwx.kernels.geometry cimport coefficient_t
 
@@ -123,6 +124,12 @@ cdef inline void update_row(
         update_cubic(low + 1, high - 1, high, high + 1, high + 2, low_n - 1, inverse)
     else:
         update_linear(low + 1, high, high + 1, low_n - 1, inverse)
+
+
+cdef inline void copy_row(
+    const coefficient_t* source, coefficient_t* target, Py_ssize_t n
+) noexcept nogil:
+    memcpy(target, source, n * sizeof(coefficient_t))
 
 
 cdef inline void deinterleave(

@@ -1,5 +1,6 @@
 """Passes decoded one coefficient at a time (format, section 9)."""
 from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.string cimport memset
 
 from gfwx.kernels.adaptive cimport (
     CONTEXTUAL, FAST, HIGH_BITRATE, TURBO, Code, Pass, code_of, contextual_run_bits, decayed,
@@ -117,6 +118,8 @@ cdef inline bint decode_pass(
         if n == 0:
             continue
         values = coefficients + row_start(block, row)
+        if encoder != HIGH_BITRATE:  # zeros in runs are skipped
+            memset(values, 0, n * sizeof(coefficient_t))
         if encoder == HIGH_BITRATE:
             fine = decode_high_bitrate(reader, &state, values, n)
         elif encoder == FAST:

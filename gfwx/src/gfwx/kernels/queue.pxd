@@ -2,7 +2,7 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 from gfwx.kernels.blocks cimport Level, level_of
-from gfwx.kernels.geometry cimport Component
+from gfwx.kernels.geometry cimport Component, Memory
 
 cdef extern from *:
     """
@@ -16,62 +16,50 @@ cdef extern from *:
     int64_t fetch_add "gfwx_fetch_add"(int64_t*) noexcept nogil
 
 cdef enum:
-    LEVEL_FIELDS = 11  # of Layout.describe; the last is the level's first block in the queue
+    RUN_FIELDS = 13  # those of a level, then:
+    FIRST_ITEM = 10  # how many blocks come before the run
+    FIRST_BLOCK = 11  # the number of its first block in its level
+    FIRST_PLACE = 12  # and in the file
 
 
 cdef struct Queue:
-    int64_t* next             # block, shared by the threads
+    int64_t* next             # item, shared by the threads
     int64_t count
-    const int64_t* levels     # rows of LEVEL_FIELDS, by first block
-    int64_t level_count
+    const int64_t* runs       # of blocks of one level that follow each other; RUN_FIELDS each
+    int64_t run_count
+    const Memory* memory
     const Component* components
     int component_count
-    int64_t plane_stride
     const uint8_t* chroma
 
 
-cdef struct Blocks:  # what a thread tells of the blocks that it has encoded, by place in the queue
-    int worker
-    int32_t* workers
+cdef struct Blocks:  # what a call tells of the blocks that it has encoded, by place in the file
+    int chunk
+    int32_t* chunks
     int64_t* offsets
     uint32_t* lengths
 
 
-cdef inline Queue queue_of(
-    int64_t* next, int64_t count, const int64_t* levels, int64_t level_count,
-    const Component* components, int component_count, int64_t plane_stride,
-    const uint8_t* chroma,
-) noexcept nogil:
-    cdef Queue queue
-    queue.next = next
-    queue.count = count
-    queue.levels = levels
-    queue.level_count = level_count
-    queue.components = components
-    queue.component_count = component_count
-    queue.plane_stride = plane_stride
-    queue.chroma = chroma
-    return queue
-
-
 cdef inline bint take_block(
-    Queue* queue, Level* level, int64_t* index, int64_t* item
+    Queue* queue, Level* level, int64_t* index, int64_t* place
 ) noexcept nogil:
-    """Take the next block: its level, its index there and in the queue; False if none is left."""
-    cdef int64_t row = 0  # the last whose first block is not behind this one
-    cdef int64_t end = queue.level_count
+    """Take the next block: its level, its number there and in the file; False if none is left."""
+    cdef int64_t run = 0  # the last whose first block is not behind this one
+    cdef int64_t end = queue.run_count
     cdef int64_t middle
-    item[0] = fetch_add(queue.next)
-    if item[0] >= queue.count:
+    cdef const int64_t* fields
+    cdef int64_t item = fetch_add(queue.next)
+    if item >= queue.count:
         return False
-    while end - row > 1:
-        middle = (row + end) >> 1
-        if queue.levels[middle * LEVEL_FIELDS + LEVEL_FIELDS - 1] <= item[0]:
-            row = middle
+    while end - run > 1:
+        middle = (run + end) >> 1
+        if queue.runs[middle * RUN_FIELDS + FIRST_ITEM] <= item:
+            run = middle
         else:
             end = middle
+    fields = queue.runs + run * RUN_FIELDS
     level[0] = level_of(
-        queue.levels + row * LEVEL_FIELDS, queue.components, queue.component_count,
-        queue.plane_stride, queue.chroma)
-    index[0] = item[0] - queue.levels[row * LEVEL_FIELDS + LEVEL_FIELDS - 1]
+        fields, queue.memory, queue.components, queue.component_count, queue.chroma)
+    index[0] = item - fields[FIRST_ITEM] + fields[FIRST_BLOCK]
+    place[0] = item - fields[FIRST_ITEM] + fields[FIRST_PLACE]
     return True

@@ -2,15 +2,18 @@
 
 Each level of unlifting runs down the rows once. Rows enter a ring of eight (four even, four odd)
 dequantized, are unlifted vertically inside it and horizontally as they leave it: into their place
-in the plane, or at the finest level, through the inverse color transform, into the picture.
+in the plane, or at the finest level, through the inverse color transform, into the picture. With
+Bayer two sweeps make a band of the picture: the first makes rows of the four components, which the
+second joins.
 """
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t
 from libc.stdlib cimport free, malloc
 
 from gfwx.kernels.geometry cimport (
-    Component, Lattice, LEVELS, coefficient_t, lattice_at, quality_level,
+    Component, Lattice, LEVELS, Memory, Rows, coarse_row_stride, coarse_rows, coefficient_t,
+    lattice_at, place_of, quality_level, quarter_rows,
 )
-from gfwx.kernels.lifting cimport deinterleave, interleave, unlift_row
+from gfwx.kernels.lifting cimport copy_row, deinterleave, interleave, unlift_row
 from gfwx.kernels.planes cimport Picture, apply_program, picture_of, store_row
 from gfwx.kernels.quantization cimport dequantize_row
 from gfwx.kernels.ring cimport Ring, lift_ring_row, padded, padding_for, ring_for, ring_row
@@ -18,16 +21,16 @@ from gfwx.kernels.ring cimport Ring, lift_ring_row, padded, padding_for, ring_fo
 
 cdef struct Sweep:  # what one level of unlifting does to its planes
     int64_t planes
-    int64_t plane_stride
-    Lattice lattice
     int64_t rows            # that are made
     int64_t columns
     int64_t low_n           # columns of the low half, and of the high half
     int64_t high_n
+    bint split              # rows come in pairs
     bint cubic
     bint vertical
     bint quarters           # Bayer's last join: each half row is a component of its own
-    int64_t places[4]       # of the first low even, low odd, high even, high odd coefficients
+    Rows parts[4]           # low even, low (or whole) odd, high even, high odd rows
+    Rows target             # where rows go, if not to the picture
     const int32_t* factors  # by chroma flag and level, LEVELS apart
     const uint8_t* chroma   # of each plane; NULL where all are of one kind
     int level
@@ -64,18 +67,17 @@ cdef void enter(
             factor = sweep.factors[
                 (LEVELS if sweep.chroma != NULL and sweep.chroma[plane] else 0) + sweep.level]
         low = ring_row(ring, unit, plane, odd, pair)
-        source = (
-            coefficients + plane * sweep.plane_stride + 2 * pair * sweep.lattice.row_stride)
+        source = coefficients + place_of(&sweep.parts[odd], plane, pair)
         if odd and not sweep.quarters:
-            source += sweep.places[1]
             if factor != 0:
                 dequantize_row(source, whole, sweep.columns, factor, sweep.shift)
                 source = whole
             deinterleave(source, low, low + ring.high, sweep.columns)
         else:
-            dequantize_row(source + sweep.places[odd], low, sweep.low_n, 0, 0)
+            copy_row(source, low, sweep.low_n)
             dequantize_row(
-                source + sweep.places[2 + odd], low + ring.high, sweep.high_n, factor, sweep.shift)
+                coefficients + place_of(&sweep.parts[2 + odd], plane, pair), low + ring.high,
+                sweep.high_n, factor, sweep.shift)
 
 
 cdef void leave(
@@ -97,9 +99,7 @@ cdef void leave(
                 <coefficient_t*>output.rows + plane * output.plane_stride
                 + (y & 3) * output.row_stride)
         else:
-            row = (
-                coefficients + plane * sweep.plane_stride + sweep.lattice.offset
-                + y * sweep.lattice.row_stride)
+            row = coefficients + place_of(&sweep.target, plane, y)
         unlift_row(halves, halves + ring.high, row, sweep.columns, sweep.cubic)
     if output != NULL:
         finish_row(sweep, output, unit, y)
@@ -242,7 +242,6 @@ cdef int join_columns(
     cdef int64_t plane, row
     cdef int64_t step = (<int64_t>1) << (sweep.level - component.split_levels)
     cdef int32_t factor
-    cdef const coefficient_t* source
     cdef coefficient_t* place
     cdef coefficient_t* low
     cdef Ring ring
@@ -253,19 +252,16 @@ cdef int join_columns(
             factor = sweep.factors[
                 (LEVELS if sweep.chroma != NULL and sweep.chroma[plane] else 0)
                 + quality_level(component, sweep.level, row)]
-            source = (
-                coefficients + plane * sweep.plane_stride + row * sweep.lattice.row_stride)
-            dequantize_row(source + sweep.places[0], low, sweep.low_n, 0, 0)
+            copy_row(coefficients + place_of(&sweep.parts[0], plane, row), low, sweep.low_n)
             dequantize_row(
-                source + sweep.places[2], low + ring.high, sweep.high_n, factor, sweep.shift)
+                coefficients + place_of(&sweep.parts[2], plane, row), low + ring.high,
+                sweep.high_n, factor, sweep.shift)
             if output != NULL:
                 place = (
                     <coefficient_t*>output.rows + plane * output.plane_stride
                     + (row & 3) * output.row_stride)
             else:
-                place = (
-                    coefficients + plane * sweep.plane_stride + sweep.lattice.offset
-                    + row * sweep.lattice.row_stride)
+                place = coefficients + place_of(&sweep.target, plane, row)
             if row % step == 0:
                 unlift_row(low, low + ring.high, place, sweep.columns, sweep.cubic)
             else:
@@ -276,86 +272,118 @@ cdef int join_columns(
     return 0
 
 
+cdef int join(
+    const Sweep* sweep, const Component* component, coefficient_t* coefficients, Output* output,
+    int64_t first_row, int64_t last_row,
+) except -1 nogil:
+    """Make rows of a level, of which an even one is the first."""
+    if sweep.split:
+        return join_pairs(sweep, coefficients, output, first_row >> 1, (last_row + 1) >> 1)
+    return join_columns(sweep, component, coefficients, output, first_row, last_row)
+
+
 cdef void dequantize_dc(
-    const Component* component, coefficient_t* coefficients, const int32_t* factors, int shift,
+    const Memory* memory, const Component* component, coefficient_t* coefficients,
+    const int32_t* factors, int shift,
 ) noexcept nogil:
     """The first coefficient of each tranche; the very first is never quantized."""
-    cdef Lattice lattice = lattice_at(component, LEVELS - 1)
+    cdef Lattice lattice = lattice_at(memory, component, LEVELS - 1)
     cdef int64_t row
     cdef coefficient_t* place
     for row in range(1, lattice.kept_rows):
-        place = coefficients + lattice.offset + row * lattice.row_stride
+        place = coefficients + place_of(&lattice.low, 0, row)
         dequantize_row(place, place, 1, factors[quality_level(component, LEVELS - 1, row)], shift)
 
 
-cdef void place_level(Sweep* sweep, const Component* component, int level) noexcept nogil:
+cdef void place_level(
+    Sweep* sweep, const Memory* memory, const Component* component, int level
+) noexcept nogil:
+    cdef Lattice lattice = lattice_at(memory, component, level)
     sweep.level = level
-    sweep.lattice = lattice_at(component, level)
-    sweep.rows = sweep.lattice.kept_rows
-    sweep.columns = sweep.lattice.kept_columns
+    sweep.rows = lattice.kept_rows
+    sweep.columns = lattice.kept_columns
     sweep.low_n = (sweep.columns + 1) >> 1
     sweep.high_n = sweep.columns >> 1
+    sweep.split = lattice.split
     sweep.vertical = level < component.lifted_levels
-    sweep.places[0] = sweep.lattice.offset
-    sweep.places[1] = sweep.lattice.offset + sweep.lattice.row_stride
-    sweep.places[2] = sweep.lattice.offset + sweep.lattice.low_columns
-    sweep.places[3] = 0
+    sweep.quarters = False
+    sweep.parts[0] = lattice.low
+    sweep.parts[1] = lattice.odd
+    sweep.parts[2] = lattice.high
+    sweep.parts[3] = lattice.odd  # not used
 
 
 cdef int synthesize_coarser(
-    coefficient_t* coefficients, const Component* component, const int32_t* factors, bint cubic,
-    int shift, int first_level, int levels,
+    coefficient_t* coefficients, const Memory* memory, const Component* component,
+    const int32_t* factors, bint cubic, int shift, int levels,
 ) except -1 nogil:
+    """All levels of a component but the finest, in the first plane of ``memory``."""
     cdef Sweep sweep
     cdef int level = levels - 1
     sweep.planes = 1
-    sweep.plane_stride = 0
     sweep.cubic = cubic
-    sweep.quarters = False
     sweep.factors = factors
     sweep.chroma = NULL
     sweep.shift = shift
-    dequantize_dc(component, coefficients, factors, shift)
-    while level >= first_level:
-        place_level(&sweep, component, level)
+    dequantize_dc(memory, component, coefficients, factors, shift)
+    while level >= 1:
+        place_level(&sweep, memory, component, level)
         if sweep.rows == 0 or sweep.columns == 0:
             return 0
-        if sweep.lattice.split:
-            join_pairs(&sweep, coefficients, <Output*>NULL, 0, (sweep.rows + 1) >> 1)
-        else:
-            join_columns(&sweep, component, coefficients, <Output*>NULL, 0, sweep.rows)
+        sweep.target = coarse_rows(memory, component, 0, coarse_row_stride(component, level))
+        join(&sweep, component, coefficients, <Output*>NULL, 0, sweep.rows)
         level -= 1
     return 0
 
 
-cdef int synthesize_finest(
-    coefficient_t* coefficients, int64_t plane_stride, Output* output, const Component* components,
-    bint bayer, const int32_t* factors, const uint8_t* chroma, bint cubic, int shift,
+cdef int synthesize_parts(
+    coefficient_t* coefficients, const Memory* memory, const Component* components,
+    int64_t component_count, const int32_t* factors, const uint8_t* chroma, bint cubic, int shift,
+    int levels, int64_t first_part, int64_t last_part,
 ) except -1 nogil:
+    cdef int64_t part, plane, component, flag
+    cdef Memory place = memory[0]
+    for part in range(first_part, last_part):
+        plane = part // component_count
+        component = part % component_count
+        flag = (1 if component > 0 else 0) if component_count > 1 else chroma[plane]
+        place.coarse = memory.coarse + plane * memory.coarse_stride
+        synthesize_coarser(
+            coefficients, &place, &components[component],
+            factors + (2 * component + flag) * LEVELS, cubic, shift, levels)
+    return 0
+
+
+cdef int synthesize_finest(
+    coefficient_t* coefficients, const Memory* memory, Output* output,
+    const Component* components, bint bayer, const int32_t* factors, const uint8_t* chroma,
+    bint cubic, int shift,
+) except -1 nogil:
+    """A band of the picture; with Bayer, after as many rows of the components as that needs."""
     cdef Sweep sweep
-    cdef int part
     cdef int64_t planes = output.picture.layers * output.picture.channels
     cdef int64_t first = output.first_row
     cdef int64_t last = output.last_row
     cdef coefficient_t* rows
-    place_level(&sweep, components, 0)
+    if output.tolerance:  # rows outside the band are needed to clean those inside
+        first = max(first - 1, 0)
+        last = min(last + 1, output.picture.rows)
     sweep.planes = planes
-    sweep.plane_stride = plane_stride
     sweep.cubic = cubic
-    sweep.quarters = bayer
+    sweep.shift = shift
     sweep.factors = factors
     sweep.chroma = chroma
-    sweep.shift = shift
-    if bayer:  # join the four components
+    if bayer:
+        make_quarters(&sweep, coefficients, memory, components, first, last)
         sweep.rows = output.picture.rows
         sweep.columns = output.picture.columns
         sweep.low_n = (sweep.columns + 1) >> 1
         sweep.high_n = sweep.columns >> 1
-        sweep.lattice.row_stride //= 2
-        sweep.lattice.split = True
+        sweep.split = True
         sweep.vertical = True
-        for part in range(4):
-            sweep.places[part] = components[part].offset
+        sweep.quarters = True
+    else:
+        place_level(&sweep, memory, components, 0)
     output.row_stride = padded(sweep.columns, padding_for(sweep.columns))
     output.plane_stride = 4 * output.row_stride
     rows = <coefficient_t*>malloc(
@@ -367,31 +395,54 @@ cdef int synthesize_finest(
     output.rows = rows
     output.total = rows + planes * output.plane_stride
     output.cleaned = <coefficient_t*>output.total + output.row_stride  # if there is clean-up
-    if output.tolerance:  # rows outside the band are needed to clean those inside
-        first = max(first - 1, 0)
-        last = min(last + 1, sweep.rows)
     try:
-        if sweep.lattice.split:
-            join_pairs(&sweep, coefficients, output, first >> 1, (last + 1) >> 1)
-        else:
-            join_columns(&sweep, components, coefficients, output, first, last)
+        join(&sweep, components, coefficients, output, first, last)
     finally:
         free(rows)
     return 0
 
 
+cdef int make_quarters(
+    Sweep* sweep, coefficient_t* coefficients, const Memory* memory, const Component* components,
+    int64_t first_row, int64_t last_row,
+) except -1 nogil:
+    """Rows of the four components from which rows of the picture can be joined."""
+    cdef int part
+    cdef Rows quarters[4]
+    cdef const int32_t* factors = sweep.factors
+    # The joining sweep reads one pair (cubic: three) before the band and one (three) behind it.
+    cdef int64_t margin = 3 if sweep.cubic else 1
+    cdef int64_t first = max((first_row >> 1) - margin, 0) & ~1
+    cdef int64_t last = ((last_row + 1) >> 1) + margin
+    sweep.chroma = NULL
+    for part in range(4):
+        place_level(sweep, memory, &components[part], 0)
+        quarters[part] = quarter_rows(memory, &components[part], first)
+        sweep.target = quarters[part]
+        sweep.factors = factors + (2 * part + (1 if part > 0 else 0)) * LEVELS
+        if sweep.columns > 0 and sweep.rows > first:
+            join(
+                sweep, &components[part], coefficients, <Output*>NULL, first,
+                min(last, sweep.rows))
+    for part in range(4):
+        sweep.parts[part] = quarters[part]
+    return 0
+
+
 def finest_8bit(
-    int16_t[:, :, ::1] coefficients, uint8_t[:, :, :, :] image, bint signed, int boost,
-    const int32_t[::1] program, const int64_t[:, ::1] components, bint bayer,
+    int16_t[::1] coefficients, const int64_t[::1] memory, uint8_t[:, :, :, :] image, bint signed,
+    int boost, const int32_t[::1] program, const int64_t[:, ::1] components,
     const int32_t[:, :, ::1] factors, const uint8_t[::1] chroma, bint cubic, int shift,
     int tolerance, int green_parity, int64_t first_row, int64_t last_row,
 ):
-    """Make a band of the picture from planes whose coarser levels are joined.
+    """Make a band of the picture, the coarser levels being joined.
 
     Parameters
     ----------
     coefficients
-        One plane for each layer and channel, laid out as ``components`` says.
+        Of the finest level around the band, and the low halves.
+    memory
+        Where in `coefficients` (see ``Memory`` in geometry.pxd).
     image
         Receives the samples, (layers, rows, columns, channels); signed ones viewed as unsigned.
     signed
@@ -415,7 +466,7 @@ def finest_8bit(
     green_parity
         Of row + column where the clean-up works.
     first_row, last_row
-        The band; its first row is even.
+        The band, in rows of the picture; its first row is even.
     """
     cdef Output output
     output.picture = picture_of(
@@ -427,13 +478,14 @@ def finest_8bit(
     output.last_row = last_row
     with nogil:
         synthesize_finest(
-            &coefficients[0, 0, 0], coefficients.shape[1] * coefficients.shape[2], &output,
-            <const Component*>&components[0, 0], bayer, &factors[0, 0, 0], &chroma[0], cubic, shift)
+            &coefficients[0], <const Memory*>&memory[0], &output,
+            <const Component*>&components[0, 0], components.shape[0] > 1, &factors[0, 0, 0],
+            &chroma[0], cubic, shift)
 
 
 def finest_16bit(
-    int32_t[:, :, ::1] coefficients, uint16_t[:, :, :, :] image, bint signed, int boost,
-    const int32_t[::1] program, const int64_t[:, ::1] components, bint bayer,
+    int32_t[::1] coefficients, const int64_t[::1] memory, uint16_t[:, :, :, :] image, bint signed,
+    int boost, const int32_t[::1] program, const int64_t[:, ::1] components,
     const int32_t[:, :, ::1] factors, const uint8_t[::1] chroma, bint cubic, int shift,
     int tolerance, int green_parity, int64_t first_row, int64_t last_row,
 ):
@@ -448,41 +500,42 @@ def finest_16bit(
     output.last_row = last_row
     with nogil:
         synthesize_finest(
-            &coefficients[0, 0, 0], coefficients.shape[1] * coefficients.shape[2], &output,
-            <const Component*>&components[0, 0], bayer, &factors[0, 0, 0], &chroma[0], cubic, shift)
+            &coefficients[0], <const Memory*>&memory[0], &output,
+            <const Component*>&components[0, 0], components.shape[0] > 1, &factors[0, 0, 0],
+            &chroma[0], cubic, shift)
 
 
 def coarser_8bit(
-    int16_t[:, ::1] plane, const int64_t[::1] component, const int32_t[::1] factors, bint cubic,
-    int shift, int first_level, int levels,
+    int16_t[::1] coefficients, const int64_t[::1] memory, const int64_t[:, ::1] components,
+    const int32_t[:, :, ::1] factors, const uint8_t[::1] chroma, bint cubic, int shift, int levels,
+    int64_t first_part, int64_t last_part,
 ):
-    """Join a component of a plane down to ``first_level``, in place.
+    """Join all levels but the finest, in place.
 
     Parameters
     ----------
-    plane
-        Coefficients.
-    component
-        Its row of the table.
-    factors
-        Quantization by level.
-    cubic, shift
+    coefficients, memory, components, factors, chroma, cubic, shift
         As in finest_8bit.
-    first_level, levels
-        The levels to join.
+    levels
+        Number of levels, the finest included.
+    first_part, last_part
+        The components to join, counted from the first of the first plane.
     """
     with nogil:
-        synthesize_coarser(
-            &plane[0, 0], <const Component*>&component[0], &factors[0], cubic, shift,
-            first_level, levels)
+        synthesize_parts(
+            &coefficients[0], <const Memory*>&memory[0], <const Component*>&components[0, 0],
+            components.shape[0], &factors[0, 0, 0], &chroma[0], cubic, shift, levels,
+            first_part, last_part)
 
 
 def coarser_16bit(
-    int32_t[:, ::1] plane, const int64_t[::1] component, const int32_t[::1] factors, bint cubic,
-    int shift, int first_level, int levels,
+    int32_t[::1] coefficients, const int64_t[::1] memory, const int64_t[:, ::1] components,
+    const int32_t[:, :, ::1] factors, const uint8_t[::1] chroma, bint cubic, int shift, int levels,
+    int64_t first_part, int64_t last_part,
 ):
     """As coarser_8bit, for int32."""
     with nogil:
-        synthesize_coarser(
-            &plane[0, 0], <const Component*>&component[0], &factors[0], cubic, shift,
-            first_level, levels)
+        synthesize_parts(
+            &coefficients[0], <const Memory*>&memory[0], <const Component*>&components[0, 0],
+            components.shape[0], &factors[0, 0, 0], &chroma[0], cubic, shift, levels,
+            first_part, last_part)

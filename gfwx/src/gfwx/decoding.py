@@ -1,0 +1,122 @@
+"""The order of work in decoding: the coarser levels, then bands of the finest and of the picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gfwx import kernels, scratch, threads
+from gfwx.coefficients import Coding, coefficient_type, join_band, join_coarser
+from gfwx.errors import MalformedError
+from gfwx.header import Encoder
+from gfwx.layout import Blocks, Queue
+from gfwx.memory import Memory
+
+
+def decode_picture(
+    data: memoryview, blocks: Blocks, coding: Coding, image: NDArray[Any], workers: int
+) -> None:
+    """Decode the blocks that are there, and make the picture.
+
+    Parameters
+    ----------
+    data : memoryview
+        The file or its beginning.
+    blocks : Blocks
+        What `Layout.find_blocks` found in it.
+    coding : Coding
+        How.
+    image : ndarray, (L, H, W, C)
+        Receives the samples; in native byte order, any strides.
+    workers : int
+        Threads to use.
+
+    Raises
+    ------
+    MalformedError
+        The bits of a block run out.
+    """
+    layout = coding.layout
+    dtype = coefficient_type(image.itemsize)
+    contextual = coding.header.encoder == Encoder.CONTEXTUAL
+    memory = Memory(
+        layout,
+        np.dtype(dtype).itemsize,
+        workers,
+        # A band is joined when those before and after it are there, while others are decoded.
+        ring=3 if workers == 1 else 2 * workers + 2,
+        copies_parents=contextual,
+    )
+    parts = layout.planes * len(layout.components)
+    with scratch.coefficients(memory.size, dtype) as coefficients:
+        reader = _BlockReader(data, blocks, coding, coefficients)
+        free = list(memory.places)  # append and pop are atomic
+        place = free[0]
+        missing = blocks.next is not None
+        if missing:
+            coefficients[:] = 0
+
+        def join(part: tuple[int, int]) -> None:
+            join_coarser(coding, coefficients, place, part)
+
+        def decode_band(number: int) -> None:
+            if missing:
+                for part in memory.band_slices(number):
+                    coefficients[part] = 0
+            reader.read(layout.band_queue(blocks.levels, *memory.bands[number]), place)
+
+        def make_band(number: int) -> None:
+            own = free.pop()
+            try:
+                join_band(coding, coefficients, own, image, memory.bands[number])
+            finally:
+                free.append(own)
+
+        alone = len(memory.bands) == 1
+        for queue in layout.queues(blocks.levels, with_finest=alone, by_level=contextual):
+            reader.read(queue, memory.before_copy, workers)
+        if contextual and not alone:
+            coefficients[memory.parents] = coefficients[memory.coarse]
+        threads.run(join, threads.bands(parts, workers, 1), workers)
+        if alone:
+            make_band(0)
+        else:
+            threads.run_in_turn(decode_band, make_band, len(memory.bands), memory.ring, workers)
+
+
+class _BlockReader:
+    """Decodes blocks."""
+
+    def __init__(
+        self, data: memoryview, blocks: Blocks, coding: Coding, coefficients: NDArray[Any]
+    ) -> None:
+        self._data, self._blocks = data, blocks
+        self._coding = coding
+        self._coefficients = coefficients
+        module = kernels.block_decoder
+        self._decode = module.decode_16bit if coefficients.itemsize == 4 else module.decode_8bit
+
+    def read(self, queue: Queue, place: NDArray[np.int64], workers: int = 1) -> None:
+        """Decode the blocks of a queue."""
+        if queue.count == 0:
+            return
+        next_item = np.zeros(1, np.int64)
+
+        def work(_: int) -> bool:
+            fine: bool = self._decode(
+                self._data,
+                self._blocks.offsets,
+                self._blocks.lengths,
+                self._coefficients,
+                place,
+                self._coding.layout.components,
+                self._coding.chroma,
+                *queue,
+                next_item,
+            )
+            return fine
+
+        if not all(threads.run(work, range(min(workers, queue.count)), workers)):
+            raise MalformedError("the bits of a block run out before its coefficients")

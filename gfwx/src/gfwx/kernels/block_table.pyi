@@ -1,0 +1,24 @@
+import numpy as np
+import numpy.typing as npt
+
+from gfwx.kernels.block_data import BlockData
+
+def find_blocks(
+    data: memoryview | npt.NDArray[np.uint8],
+    start: int,
+    width: int,
+    height: int,
+    planes: int,
+    tranche_height: int,
+    levels: int,
+    block_size: int,
+    downsampling: int,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint32], bool, bool]: ...
+def assemble(
+    start: bytes,
+    firsts: npt.NDArray[np.int64],
+    chunks: list[BlockData],
+    chunk_of: npt.NDArray[np.int32],
+    offsets: npt.NDArray[np.int64],
+    lengths: npt.NDArray[np.uint32],
+) -> bytes: ...

@@ -1,0 +1,20 @@
+"""Pages of memory: large ones cost fewer faults when they are first touched."""
+cdef extern from *:
+    """
+    #include <stddef.h>
+    #include <stdint.h>
+    #if defined(__linux__)
+    #include <sys/mman.h>
+    #endif
+    #define GFWX_HUGE ((size_t)1 << 22)  /* bytes from which it pays; as NumPy has it */
+    static inline void gfwx_prefer_huge_pages(void *memory, size_t size)
+    {
+    #if defined(__linux__) && defined(MADV_HUGEPAGE)
+        uintptr_t first = ((uintptr_t)memory + 4095) & ~(uintptr_t)4095;
+        uintptr_t last = ((uintptr_t)memory + size) & ~(uintptr_t)4095;
+        if (size >= GFWX_HUGE)
+            madvise((void *)first, last - first, MADV_HUGEPAGE);  /* advice only: may fail */
+    #endif
+    }
+    """
+    void prefer_huge_pages "gfwx_prefer_huge_pages"(void* memory, size_t size) noexcept nogil
