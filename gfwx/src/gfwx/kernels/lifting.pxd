@@ -104,28 +104,6 @@ cdef inline void pad(coefficient_t* values, Py_ssize_t n) noexcept nogil:
     values[n] = values[n + 1] = values[n - 1]
 
 
-cdef inline void predict_row(
-    coefficient_t* low, coefficient_t* high, Py_ssize_t low_n, Py_ssize_t high_n, bint cubic,
-    bint inverse,
-) noexcept nogil:
-    pad(low, low_n)
-    if cubic:
-        predict_cubic(high, low - 1, low, low + 1, low + 2, high_n, inverse)
-    else:
-        predict_linear(high, low, low + 1, high_n, inverse)
-
-
-cdef inline void update_row(
-    coefficient_t* low, coefficient_t* high, Py_ssize_t low_n, Py_ssize_t high_n, bint cubic,
-    bint inverse,
-) noexcept nogil:
-    pad(high, high_n)
-    if cubic:  # the first column is never updated
-        update_cubic(low + 1, high - 1, high, high + 1, high + 2, low_n - 1, inverse)
-    else:
-        update_linear(low + 1, high, high + 1, low_n - 1, inverse)
-
-
 cdef inline void copy_row(
     const coefficient_t* source, coefficient_t* target, Py_ssize_t n
 ) noexcept nogil:
@@ -157,18 +135,62 @@ cdef inline void interleave(
 cdef inline void lift_row(
     const coefficient_t* row, coefficient_t* low, coefficient_t* high, Py_ssize_t n, bint cubic
 ) noexcept nogil:
-    """From ``row`` into padded halves."""
-    deinterleave(row, low, high, n)
-    if n > 1:
-        predict_row(low, high, (n + 1) >> 1, n >> 1, cubic, False)
-        update_row(low, high, (n + 1) >> 1, n >> 1, cubic, False)
+    """From ``row`` into halves that have room for two more values on either side."""
+    cdef Py_ssize_t low_n = (n + 1) >> 1
+    cdef Py_ssize_t high_n = n >> 1
+    cdef Py_ssize_t inner = (n - 1) >> 1  # odd columns with an even one on either side
+    cdef Py_ssize_t i
+    if cubic:
+        deinterleave(row, low, high, n)
+        pad(low, low_n)
+        predict_cubic(high, low - 1, low, low + 1, low + 2, high_n, False)
+    else:  # both in one go
+        for i in range(inner):
+            low[i] = row[2 * i]
+            high[i] = <coefficient_t>(row[2 * i + 1] - average(row[2 * i], row[2 * i + 2]))
+        low[inner] = row[2 * inner]
+        if inner < high_n:
+            high[inner] = <coefficient_t>(row[n - 1] - row[n - 2])
+    if n == 1:
+        return
+    pad(high, high_n)
+    if cubic:  # the first column is never updated
+        update_cubic(low + 1, high - 1, high, high + 1, high + 2, low_n - 1, False)
+    else:
+        update_linear(low + 1, high, high + 1, low_n - 1, False)
 
 
 cdef inline void unlift_row(
-    coefficient_t* low, coefficient_t* high, coefficient_t* row, Py_ssize_t n, bint cubic
+    const coefficient_t* low, coefficient_t* high, coefficient_t* row, coefficient_t* scratch,
+    Py_ssize_t n, bint cubic,
 ) noexcept nogil:
-    """From padded halves, which are overwritten, into ``row``."""
-    if n > 1:
-        update_row(low, high, (n + 1) >> 1, n >> 1, cubic, True)
-        predict_row(low, high, (n + 1) >> 1, n >> 1, cubic, True)
-    interleave(low, high, row, n)
+    """From halves with such room, which stay as they are, into ``row``. ``scratch`` is for a low
+    half, with such room too."""
+    cdef Py_ssize_t low_n = (n + 1) >> 1
+    cdef Py_ssize_t high_n = n >> 1
+    cdef Py_ssize_t i
+    if n == 1:
+        row[0] = low[0]
+        return
+    pad(high, high_n)
+    scratch[0] = low[0]
+    if cubic:
+        for i in range(1, low_n):
+            scratch[i] = <coefficient_t>(
+                low[i] - half(interpolate(high[i - 2], high[i - 1], high[i], high[i + 1])))
+    else:
+        for i in range(1, low_n):
+            scratch[i] = <coefficient_t>(low[i] - half(average(high[i - 1], high[i])))
+    pad(scratch, low_n)
+    if cubic:
+        for i in range(high_n):
+            row[2 * i] = scratch[i]
+            row[2 * i + 1] = <coefficient_t>(
+                high[i]
+                + interpolate(scratch[i - 1], scratch[i], scratch[i + 1], scratch[i + 2]))
+    else:
+        for i in range(high_n):
+            row[2 * i] = scratch[i]
+            row[2 * i + 1] = <coefficient_t>(high[i] + average(scratch[i], scratch[i + 1]))
+    if n & 1:
+        row[n - 1] = scratch[low_n - 1]

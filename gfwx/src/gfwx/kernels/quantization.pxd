@@ -3,9 +3,24 @@
 A factor is the quality q of a level, in units of 1 / 2^shift where 2^shift = 1024 * boost;
 0 leaves the row as it is. int16 products are made in int32, int32 products in int64.
 """
+from libc.math cimport fabs
 from libc.stdint cimport int16_t, int32_t, int64_t
 
 from gfwx.kernels.geometry cimport coefficient_t
+
+cdef extern from *:
+    """
+    #include <string.h>
+    #define GFWX_ROUNDER 6755399441055744.0
+    static inline int32_t gfwx_low_bits(double x)
+    {
+        uint64_t bits;
+        memcpy(&bits, &x, 8);
+        return (int32_t)(uint32_t)bits;
+    }
+    """
+    double ROUNDER "GFWX_ROUNDER"
+    int32_t low_bits "gfwx_low_bits"(double) noexcept nogil
 
 
 cdef inline void quantize_row(
@@ -34,13 +49,16 @@ cdef inline void dequantize_row(
 ) noexcept nogil:
     """``(a * 2^shift + sign(a) * 2^(shift - 1)) / factor``, toward zero.
 
-    The quotient is made in double precision, which vectorizes: with a numerator n below 2^50,
-    ``(n + 1/2) * (1 / factor)`` is farther from every integer than its rounding error.
+    The quotient is made in double precision, which vectorizes. With the numerator x below 2^46,
+    ``(x + 1/2) / factor`` is at least 1 / (2 factor) from every integer, farther than it is from
+    its rounded value; so is what is left when one half is subtracted from the nearest integer. To
+    add 1.5 * 2^52 rounds to an integer and puts its low bits into those of the sum.
     """
     cdef Py_ssize_t i
-    cdef int64_t magnitude, quotient
-    cdef int32_t magnitude32, quotient32
-    cdef double reciprocal
+    cdef double reciprocal, x
+    cdef double scale = <double>((<int64_t>1) << shift)
+    cdef int32_t half = 1 << (shift - 1)
+    cdef int32_t negative, quotient, value
     if factor == 0:
         if source != target:
             for i in range(n):
@@ -48,13 +66,8 @@ cdef inline void dequantize_row(
         return
     reciprocal = 1.0 / factor
     for i in range(n):
-        if coefficient_t is int16_t:
-            magnitude32 = -<int32_t>source[i] if source[i] < 0 else source[i]
-            magnitude32 = (magnitude32 << shift) + ((1 << (shift - 1)) if source[i] else 0)
-            quotient32 = <int32_t>((magnitude32 + 0.5) * reciprocal)
-            target[i] = <int16_t>(-quotient32 if source[i] < 0 else quotient32)
-        else:
-            magnitude = -<int64_t>source[i] if source[i] < 0 else source[i]
-            magnitude = (magnitude << shift) + ((1 << (shift - 1)) if source[i] else 0)
-            quotient = <int64_t>((magnitude + 0.5) * reciprocal)
-            target[i] = <int32_t>(-quotient if source[i] < 0 else quotient)
+        value = source[i]
+        negative = value >> 31
+        x = fabs(<double>value) * scale + <double>(half & -<int32_t>(value != 0))
+        quotient = low_bits((x + 0.5) * reciprocal - 0.5 + ROUNDER)
+        target[i] = <coefficient_t>((quotient ^ negative) - negative)

@@ -85,22 +85,21 @@ cdef void leave(
     coefficient_t* unit, bint odd, int64_t pair,
 ) noexcept nogil:
     """Row ``2 pair + odd`` of every plane from the ring to its place, unlifted horizontally."""
-    cdef int64_t plane, i
+    cdef int64_t plane
     cdef int64_t y = 2 * pair + odd
-    cdef coefficient_t* halves = scratch_of(ring, unit) + ring.padding
     cdef coefficient_t* row
-    cdef const coefficient_t* low
+    cdef coefficient_t* low
     for plane in range(sweep.planes):
         low = ring_row(ring, unit, plane, odd, pair)
-        for i in range(ring.length):  # other rows still need the original
-            halves[i] = low[i]
         if output != NULL:
             row = (
                 <coefficient_t*>output.rows + plane * output.plane_stride
                 + (y & 3) * output.row_stride)
         else:
             row = coefficients + place_of(&sweep.target, plane, y)
-        unlift_row(halves, halves + ring.high, row, sweep.columns, sweep.cubic)
+        unlift_row(
+            low, low + ring.high, row, scratch_of(ring, unit) + ring.padding, sweep.columns,
+            sweep.cubic)
     if output != NULL:
         finish_row(sweep, output, unit, y)
 
@@ -263,7 +262,9 @@ cdef int join_columns(
             else:
                 place = coefficients + place_of(&sweep.target, plane, row)
             if row % step == 0:
-                unlift_row(low, low + ring.high, place, sweep.columns, sweep.cubic)
+                unlift_row(
+                    low, low + ring.high, place, scratch_of(&ring, low) + ring.padding,
+                    sweep.columns, sweep.cubic)
             else:
                 interleave(low, low + ring.high, place, sweep.columns)
         if output != NULL:
