@@ -57,7 +57,10 @@ def make_header(
     metadata: bytes,
     **options: Any,
 ) -> Header:
-    """Header of a file with these samples, from what the caller of `encode` wants; checked."""
+    """Header of a file with these samples, from what the caller of `encode` wants.
+
+    Whether it can be written is left to `Header.pack`.
+    """
     layers, height, width, channels = array.shape
     depth = choose_bit_depth(array.dtype, bit_depth)
     if not isinstance(encoder, str):  # arrays, for one, compare element by element
@@ -82,8 +85,8 @@ def make_header(
         metadata=metadata,
         **options,
     )
-    header.check()
-    if automatic:
+    if automatic and array.itemsize == 2:  # Fast is right for all others
+        header.check()
         chosen = choose_encoder(array, header.quality, header.is_bayer)
         header = replace(header, encoder=chosen)
     if header.planes > MAX_PLANES:

@@ -1,4 +1,4 @@
-"""Samples to coefficients and back, a band or a component at a time (format, sections 1, 5 to 7)."""
+"""Samples to coefficients and back, by band or component (format, sections 1 and 5 to 7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The order of work in decoding: the coarser levels, then bands of the finest and of the picture."""
+"""The order of work in decoding: the coarser levels, then bands of the finest and the picture."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gfwx.coefficients import Coding, coefficient_type, join_band, join_coarser
 from gfwx.errors import MalformedError
 from gfwx.header import Encoder
 from gfwx.layout import Blocks, Queue
-from gfwx.memory import Memory
+from gfwx.memory import memory_for
 
 
 def decode_picture(
@@ -41,7 +41,7 @@ def decode_picture(
     layout = coding.layout
     dtype = coefficient_type(image.itemsize)
     contextual = coding.header.encoder == Encoder.CONTEXTUAL
-    memory = Memory(
+    memory = memory_for(
         layout,
         np.dtype(dtype).itemsize,
         workers,
@@ -113,7 +113,8 @@ class _BlockReader:
                 place,
                 self._coding.layout.components,
                 self._coding.chroma,
-                *queue,
+                queue.runs,
+                queue.count,
                 next_item,
             )
             return fine

@@ -14,7 +14,7 @@ from gfwx.header import Encoder
 from gfwx.kernels import block_table
 from gfwx.kernels.block_data import BlockData
 from gfwx.layout import Queue
-from gfwx.memory import Memory
+from gfwx.memory import memory_for
 
 
 def encode_picture(image: NDArray[Any], coding: Coding, start: bytes, workers: int) -> bytes:
@@ -47,7 +47,7 @@ def encode_picture(image: NDArray[Any], coding: Coding, start: bytes, workers: i
     """
     layout = coding.layout
     dtype = coefficient_type(image.itemsize)
-    memory = Memory(layout, np.dtype(dtype).itemsize, workers)
+    memory = memory_for(layout, np.dtype(dtype).itemsize, workers)
     contextual = coding.header.encoder == Encoder.CONTEXTUAL
     checked = transforms.may_overflow(coding.program, coding.header.boost, image.itemsize)
     parts = layout.planes * len(layout.components)
@@ -97,9 +97,7 @@ def encode_picture(image: NDArray[Any], coding: Coding, start: bytes, workers: i
 class _BlockWriter:
     """Encodes blocks and keeps their data until the file is put together."""
 
-    def __init__(
-        self, coding: Coding, coefficients: NDArray[Any], chunks: list[BlockData]
-    ) -> None:
+    def __init__(self, coding: Coding, coefficients: NDArray[Any], chunks: list[BlockData]) -> None:
         self._coding = coding
         self._coefficients = coefficients
         module = kernels.block_encoder
@@ -124,7 +122,8 @@ class _BlockWriter:
                     place,
                     self._coding.layout.components,
                     self._coding.chroma,
-                    *queue,
+                    queue.runs,
+                    queue.count,
                     next_item,
                     chunk,
                     number,
@@ -139,9 +138,8 @@ class _BlockWriter:
 
     def file(self, start: bytes) -> bytes:
         """Put the file together, all blocks being encoded."""
-        firsts = np.append(self.levels[:, 4], len(self._lengths))
         return block_table.assemble(
-            start, firsts, self._chunks, self._chunk_of, self._offsets, self._lengths
+            start, self.levels, self._chunks, self._chunk_of, self._offsets, self._lengths
         )
 
 

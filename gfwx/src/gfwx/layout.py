@@ -6,6 +6,7 @@ step in the picture that is made. The finest level is coded in bands of rows, se
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -39,7 +40,7 @@ class Blocks(NamedTuple):
     ----------
     levels : ndarray of int64, (levels, 7)
         The needed levels whose table of lengths is there; columns as `block_table.find_blocks`
-        says, with levels numbered by step in the file.
+        says, with levels numbered by step in the file; of a whole file without the last one.
     offsets : ndarray of int64
         Byte at which each block begins.
     lengths : ndarray of uint32
@@ -54,7 +55,8 @@ class Blocks(NamedTuple):
     next: int | None
 
 
-class Queue(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Queue:
     """Blocks for the kernels.
 
     Attributes
@@ -149,10 +151,10 @@ class Layout:
             downsampling + is_bayer,
         )
         self._levels: NDArray[np.int64] | None = None
-        self._queue_of_all: Queue | None = None
+        self._kept_queues: dict[tuple[bool, bool], list[Queue]] = {}
 
     def all_levels(self) -> NDArray[np.int64]:
-        """Table of all levels of the full-size picture in the order of the file, as in `Blocks`."""
+        """Table of all levels in the order of the file, as in `Blocks`; without downsampling."""
         if self._levels is not None:
             return self._levels
         steps = np.arange(self.full_levels - 1, -1, -1)
@@ -164,13 +166,13 @@ class Layout:
         table[..., _LEVEL] = steps
         table[..., _BLOCK_COLUMNS] = -(-self.width >> shifts)
         table[..., _BLOCK_ROWS] = -(-heights[:, np.newaxis] >> shifts)
-        table = table.reshape(-1, 7)
-        table[:, _PRESENT] = table[:, _BLOCK_COLUMNS] * table[:, _BLOCK_ROWS] * self.planes
-        table[1:, _FIRST_PLACE] = np.cumsum(table[:-1, _PRESENT])
-        table.flags.writeable = False
+        levels = table.reshape(-1, 7)
+        levels[:, _PRESENT] = levels[:, _BLOCK_COLUMNS] * levels[:, _BLOCK_ROWS] * self.planes
+        levels[1:, _FIRST_PLACE] = np.cumsum(levels[:-1, _PRESENT])
+        levels.flags.writeable = False
         if self.tranches == 1:  # others may be long
-            self._levels = table
-        return table
+            self._levels = levels
+        return levels
 
     def find_blocks(self, data: memoryview, start: int) -> Blocks:
         """Find the blocks that this picture needs in a file or its beginning.
@@ -193,13 +195,17 @@ class Layout:
             self.block_size,
             self.downsampling,
         )
-        following = None
-        if not complete:
-            following = len(data) + 1024
-            if len(levels) > 0:
-                following = int(levels[-1, _END])
-                if another_follows:
-                    following += 16 * (self.block_count(levels) - int(levels[-1, _FIRST_PLACE]))
+        if complete:
+            if self.tranches == 1:  # as of any other such file
+                if self._levels is None:
+                    self._levels = levels
+                levels = self._levels
+            return Blocks(levels, offsets, lengths, None)
+        following = len(data) + 1024
+        if len(levels) > 0:
+            following = int(levels[-1, _END])
+            if another_follows:
+                following += 16 * (self.block_count(levels) - int(levels[-1, _FIRST_PLACE]))
         return Blocks(levels, offsets, lengths, following)
 
     def block_count(self, levels: NDArray[np.int64]) -> int:
@@ -225,9 +231,9 @@ class Layout:
             A queue for each level, from the coarsest on; else one for all, from the finest on,
             which has the most to do, so that threads end together.
         """
-        kept = levels is self._levels and with_finest and not by_level
-        if kept and self._queue_of_all is not None:
-            return [self._queue_of_all]
+        kept = (with_finest, by_level) if levels is self._levels else None
+        if kept in self._kept_queues:
+            return self._kept_queues[kept]
         numbers = levels[:, _LEVEL] - self.downsampling
         order = np.argsort(-numbers if by_level else numbers, kind="stable")
         if not with_finest:
@@ -236,9 +242,10 @@ class Layout:
         if by_level:
             groups = np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
         queues = [self._whole_levels(levels[group]) for group in groups]
-        if kept:
-            self._queue_of_all = queues[0]
-        return [queue for queue in queues if queue.count > 0]
+        queues = [queue for queue in queues if queue.count > 0]
+        if kept is not None:
+            self._kept_queues[kept] = queues
+        return queues
 
     def band_queue(self, levels: NDArray[np.int64], first_row: int, last_row: int) -> Queue:
         """Make a queue of the blocks of the finest level in a band.

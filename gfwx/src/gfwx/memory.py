@@ -2,12 +2,13 @@
 
 The coarser levels of a picture, a quarter of its coefficients, are kept whole. The finest level is
 made and used in bands of rows that fit the processor's caches: when encoding, each thread has a
-band of its own; when decoding, bands go round in a ring, since rows at the edge of a band are joined
-with rows of its neighbors.
+band of its own; when decoding, bands go round in a ring, since rows at the edge of a band are
+joined with rows of its neighbors.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -28,7 +29,7 @@ _ALIGNMENT: Final = 64  # coefficients
 
 
 class Memory:
-    """Places in one array for the coefficients of a picture.
+    """Places in one array for the coefficients of a picture; see `memory_for`.
 
     Parameters
     ----------
@@ -38,10 +39,10 @@ class Memory:
         Bytes of a coefficient.
     workers : int
         Threads, each of which gets a place in `places`.
-    ring : int, default 0
+    ring : int
         Bands that are kept of the finest level: 0 for one of each thread's own, else so many for
         all of them.
-    copies_parents : bool, default False
+    copies_parents : bool
         Whether contexts of later bands look up the coarser levels after these are joined.
 
     Attributes
@@ -68,8 +69,8 @@ class Memory:
         itemsize: int,
         workers: int,
         *,
-        ring: int = 0,
-        copies_parents: bool = False,
+        ring: int,
+        copies_parents: bool,
     ) -> None:
         self.layout = layout
         self.band_rows = _band_rows(layout, itemsize)
@@ -112,6 +113,8 @@ class Memory:
 
         self.before_copy = self.places[0].copy()
         self.before_copy[2] = 0
+        for place in (self.before_copy, *self.places):
+            place.flags.writeable = False
 
     def finest(self, place: NDArray[np.int64]) -> slice:
         """Find one of `places` that holds the finest level of a band."""
@@ -130,6 +133,14 @@ class Memory:
                 start = fine + plane * stride + pairs * pair_offset
                 slices.append(slice(start + first * pair_stride, start + last * pair_stride))
         return slices
+
+
+@lru_cache(maxsize=64)
+def memory_for(
+    layout: Layout, itemsize: int, workers: int, *, ring: int = 0, copies_parents: bool = False
+) -> Memory:
+    """`Memory`, kept for the next picture of the same kind."""
+    return Memory(layout, itemsize, workers, ring=ring, copies_parents=copies_parents)
 
 
 def _aligned(count: int) -> int:

@@ -256,6 +256,7 @@ def check_encodable(program: Program, planes: int) -> None:
         raise ArgumentError("the numbers of a transform must have at most 31 bits and a sign")
 
 
+@lru_cache(maxsize=16)
 def check_decodable(program: Program, planes: int) -> None:
     """Check that a program from a file can be carried out.
 
@@ -276,7 +277,6 @@ def check_decodable(program: Program, planes: int) -> None:
         _check_planes(target, terms, flag, planes, MalformedError)
 
 
-@lru_cache(maxsize=16)
 def in_reverse(program: Program) -> Program:
     """Program with its steps in reverse order, in which decoding undoes them.
 

@@ -1,7 +1,7 @@
 """Bits to blocks of coefficients (format, sections 4, 8 and 9).
 
-Every coefficient of a block is written, zeros too. Blocks of the Fast and HighBitrate encoders are decoded sixteen at a time where
-that pays, all others one by one.
+Every coefficient of a block is written, zeros too. Blocks of the Fast and HighBitrate encoders are
+decoded sixteen at a time where that pays, all others one by one.
 """
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t, uintptr_t
 from libc.stdlib cimport free

@@ -16,7 +16,7 @@ def find_blocks(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint32], bool, bool]: ...
 def assemble(
     start: bytes,
-    firsts: npt.NDArray[np.int64],
+    levels: npt.NDArray[np.int64],
     chunks: list[BlockData],
     chunk_of: npt.NDArray[np.int32],
     offsets: npt.NDArray[np.int64],

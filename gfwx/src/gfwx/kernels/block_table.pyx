@@ -12,6 +12,7 @@ from gfwx.kernels.pages cimport prefer_huge_pages
 
 cdef enum:
     LEVEL_FIELDS = 7
+    FIRST_BLOCK = 4
 
 
 cdef struct Picture:
@@ -116,7 +117,7 @@ cdef int64_t find_levels(
                 fields[1] = level
                 fields[2] = columns
                 fields[3] = block_rows
-                fields[4] = table.block_count
+                fields[FIRST_BLOCK] = table.block_count
                 fields[5] = present
                 fields[6] = end
                 table.level_count += 1
@@ -196,7 +197,7 @@ def find_blocks(
 
 
 def assemble(
-    bytes start, const int64_t[::1] firsts, list chunks, const int32_t[::1] chunk_of,
+    bytes start, const int64_t[:, ::1] levels, list chunks, const int32_t[::1] chunk_of,
     const int64_t[::1] offsets, const uint32_t[::1] lengths,
 ):
     """Put a file together.
@@ -205,9 +206,8 @@ def assemble(
     ----------
     start
         All that comes before the first level.
-    firsts
-        For each level the number of its first block, in the order of the file; at last the number
-        of all blocks.
+    levels
+        All levels, as `find_blocks` finds them in the file.
     chunks
         BlockData.
     chunk_of, offsets, lengths
@@ -219,7 +219,7 @@ def assemble(
     bytes
         The file.
     """
-    cdef int64_t level, block, size
+    cdef int64_t level, block, size, first, last
     cdef int64_t count = lengths.shape[0]
     cdef int64_t total = PyBytes_GET_SIZE(start) + 4 * count
     cdef Py_ssize_t number
@@ -242,15 +242,19 @@ def assemble(
             prefer_huge_pages(place, total)
             memcpy(place, start_data, start_size)
             place += start_size
-            for level in range(firsts.shape[0] - 1):
-                for block in range(firsts[level], firsts[level + 1]):
+            for level in range(levels.shape[0]):
+                first = levels[level, FIRST_BLOCK]
+                last = count
+                if level + 1 < levels.shape[0]:
+                    last = levels[level + 1, FIRST_BLOCK]
+                for block in range(first, last):
                     length = lengths[block]
                     place[0] = length & 255
                     place[1] = (length >> 8) & 255
                     place[2] = (length >> 16) & 255
                     place[3] = length >> 24
                     place += 4
-                for block in range(firsts[level], firsts[level + 1]):
+                for block in range(first, last):
                     size = 4 * <int64_t>lengths[block]
                     memcpy(place, sources[chunk_of[block]] + offsets[block], size)
                     place += size

@@ -44,8 +44,8 @@ cdef struct Component:  # one row of the table that layout.py makes; all int64
     int64_t row_stride     # from one of its rows there to the next
     int64_t pair_offset    # of its pairs of the finest level, if the ring had one pair
     int64_t pair_stride    # coefficients of such a pair
-    int64_t quarter_offset # of its quarter rows, if there were one
-    int64_t quarter_stride # of all components of a plane, likewise
+    int64_t quarter_offset  # of its quarter rows, if there were one
+    int64_t quarter_stride  # of all components of a plane, likewise
     int64_t rows           # as coded
     int64_t columns
     int64_t kept_rows      # as the picture has them: fewer only in downsampled Bayer data
