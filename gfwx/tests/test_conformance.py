@@ -7,10 +7,9 @@ from collections.abc import Callable
 
 import pytest
 from builds import THREADS, required_builds
-from parameters import arguments
-from vectors import Case, cases, digest
+from check_case import check_case
+from vectors import Case, cases
 
-import gfwx
 from gfwx import kernels
 
 
@@ -18,38 +17,7 @@ from gfwx import kernels
 @pytest.mark.parametrize("threads", THREADS)
 def test_case(build: str, threads: int, case: Case, count_case: Callable[[str, int], None]) -> None:
     assert kernels.instruction_set == build
-    image = case.image()
-    if case.is_turbo:
-        data = case.turbo_file()
-        assert gfwx.read_header(data).encoder == gfwx.Encoder.TURBO
-    else:
-        data = gfwx.encode(image, **arguments(case.parameters), threads=threads)
-    assert len(data) == case.size
-    assert digest(data) == case.sha256
-
-    for whole in case.decodes:
-        decoded = gfwx.decode(
-            data,
-            downsampling=whole.downsampling,
-            dtype=whole.dtype,
-            keep_dims=True,
-            threads=threads,
-        )
-        assert digest(decoded) == whole.sha256, whole
-        if case.lossless and whole.downsampling == 0 and whole.dtype is None:
-            assert decoded.dtype == image.dtype
-            assert (decoded == image).all()
-
-    for part in case.truncated:
-        partial, next_point = gfwx.decode(
-            data[: part.size],
-            downsampling=part.downsampling,
-            keep_dims=True,
-            threads=threads,
-            partial=True,
-        )
-        assert next_point == part.next, part
-        assert (None if partial is None else digest(partial)) == part.sha256, part
+    check_case(case, threads)
     count_case(build, threads)
 
 

@@ -115,9 +115,9 @@ def run_in_turn(
 ) -> None:
     """Call two functions with each number, the second following close upon the first.
 
-    ``second(n)`` begins when ``first`` has ended for n - 1, n and n + 1. ``first`` has room for so
-    many results at a time: ``first(n)`` begins when ``second(n - ring + 1)`` has ended, the last
-    call that looks at n - ring.
+    ``second(n)`` begins when ``first`` has ended for n - 1, n and n + 1. There is room for so many
+    results of ``first`` at a time: ``first(n)`` begins when all calls of ``second`` that look at
+    n - ring have ended.
 
     Parameters
     ----------
@@ -144,7 +144,8 @@ def run_in_turn(
     def needed(function: Callable[[int], None], number: int) -> list[Any]:
         if function is second:
             return [(first, n) for n in range(max(number - 1, 0), min(number + 2, count))]
-        return [(second, number - ring + 1)] if number >= ring else []
+        last = number - ring
+        return [(second, n) for n in range(max(last - 1, 0), last + 2)] if last >= 0 else []
 
     def carry_out(task: tuple[Callable[[int], None], int]) -> None:
         # What a task needs stands before it, so that somebody has begun it.
