@@ -1,53 +1,67 @@
-"""Two coefficients of sixteen passes at a time, encoded in vectors (format, sections 4 and 9).
+"""Four coefficients of sixteen passes at a time, encoded in vectors (format, sections 4 and 9).
 
-All lanes take the next two coefficients of their own pass at the same time. What they make, each
-with the run before it if one was counted, is one code of up to 32 bits, which is appended to the
-lane's bits; whenever these fill a word, the word is stored. Where there is an escape of twelve
-zeros, or the code would be longer, it is left out, and lane_encoder.pxd puts it before the next
-step.
+All lanes take the next four coefficients of their own pass at the same time. Each coefficient,
+with the run before it if one was counted, is one code, two of them are one of up to 31 bits, and
+these are appended to the lane's bits; words that they fill are stored. A lane where there is an
+escape of twelve zeros, or where two codes are longer, appends nothing: lane_encoder.pxd encodes
+its coefficients before the next step.
 
-Every statement of a step is on arrays of sixteen numbers, and choices are made by masks, so that
-the compiler makes vectors of the whole body. Values are loaded before the rest, into arrays of the
-function's own: only then does the compiler see that no store changes them.
+Every statement of a step is on arrays of sixteen numbers, and choices are made without branches,
+so that the compiler makes vectors of the whole body. Values are loaded before the rest, into
+arrays of the function's own: only then does the compiler see that no store changes them. Nothing
+overflows that it would not in the scalar encoder: lanes with larger means than MOST_MEAN take no
+step, and after usual codes magnitudes are below 200 (Fast) or 2^23 (HighBitrate).
 """
-from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint32_t
 
 from gfwx.kernels.adaptive cimport FAST, HIGH_BITRATE
-from gfwx.kernels.lane_steps cimport LANES, log2_of
+from gfwx.kernels.geometry cimport coefficient_t
+from gfwx.kernels.golomb_rice cimport ESCAPE, magnitude
+from gfwx.kernels.lane_steps cimport LANES, log2_of, run_bits_of
+
+cdef extern from *:
+    """
+    #if defined(__GNUC__)
+    typedef uint32_t gfwx_pair __attribute__((may_alias));
+    #else
+    typedef uint32_t gfwx_pair;
+    #endif
+    """
+    ctypedef uint32_t pair_t "gfwx_pair"  # two coefficients of 16 bits
 
 cdef enum:
-    STEP = 2  # coefficients
+    STEP = 4  # coefficients
+    MOST_MEAN = (1 << 15) - 1               # whose square and thresholds fit
+    MOST_HIGH_BITRATE_MEAN = (1 << 22) - 1  # of which log2_of is exact for a whole step
+
+
+cdef struct Adaptive:  # as in Pass
+    uint32_t mean[LANES]
+    uint32_t square[LANES]
+    uint32_t run[LANES]
+    uint32_t run_bits[LANES]
 
 
 cdef struct Codes:  # what one coefficient of each lane makes
     uint32_t code[LANES]
-    uint32_t length[LANES]      # 0: it is counted in a run, or the pass has ended
-    uint32_t unusual[LANES]     # all ones where code and length do not hold
-    uint32_t run[LANES]         # the rest is for putting unusual codes
-    uint32_t run_bits[LANES]    # 0: no run
-    uint32_t number[LANES]      # for U
-    uint32_t number_bits[LANES]
-    uint32_t sign[LANES]        # 0 or 1 after it, 2: none
+    uint32_t length[LANES]  # 0: it is counted in a run
 
 
 cdef struct CodeLanes:
     uint32_t pending[LANES]   # the last bits, ``count`` of them below whatever went before
     uint32_t count[LANES]     # 0 to 31
-    uint32_t word[LANES]      # the word that the last step filled, if ``filled`` is 1
-    uint32_t filled[LANES]
+    uint32_t words[2 * LANES]  # two for each lane: those that the last step filled come first
+    int32_t target[LANES]     # where they go
+    int32_t next[LANES]       # where the next word will go
     uint32_t unusual[LANES]   # all ones where the last step left its codes out
-    uint32_t mean[LANES]      # as in Pass
-    uint32_t square[LANES]
-    uint32_t run[LANES]
-    uint32_t run_bits[LANES]
+    Adaptive state
+    Adaptive before           # the last step
     uint32_t first_threshold[LANES]  # 250 for chroma, else 100
-    int32_t place[LANES]      # of the pass in the lanes' memory
-    int32_t length[LANES]     # of the pass
-    Codes codes[STEP]
+    int32_t place[LANES]      # of the pass in the lanes' memory, in pairs of coefficients
 
 
 cdef inline void classify(
-    const uint32_t* means, const uint32_t* squares, uint32_t* classes, int64_t n,
+    const uint32_t* means, const uint32_t* squares, coefficient_t* classes, int64_t n,
     uint32_t first_threshold, uint32_t lossless,
 ) noexcept nogil:
     """What a context decides: row of the table, 8 for S, and 16 times the k of the run coder.
@@ -61,31 +75,9 @@ cdef inline void classify(
         square = squares[i]
         e = mean * mean
         row = class_row(e, square, first_threshold)
-        classes[i] = (
+        classes[i] = <coefficient_t>(
             row | (class_is_signed(row, e, square) << 3)
             | (contextual_run_bits(mean, square, e, lossless) << 4))
-
-
-cdef inline void append_codes(
-    CodeLanes* lanes, const Codes* first, const Codes* second
-) noexcept nogil:
-    cdef int l
-    cdef uint32_t length, code, usual, count, full, over
-    for l in range(LANES):
-        length = first.length[l] + second.length[l]
-        usual = -<uint32_t>(length <= 32) & ~(first.unusual[l] | second.unusual[l])
-        lanes.unusual[l] = ~usual
-        # A second code of 32 bits, by which one could not shift, has none before it.
-        code = ((first.code[l] << (second.length[l] & 31)) | second.code[l]) & usual
-        length &= usual
-        count = lanes.count[l] + length
-        full = -<uint32_t>(count >= 32)
-        over = (count - 32) & 31
-        # Bits above ``count`` are left to fall off at the top later.
-        lanes.word[l] = ((lanes.pending[l] << 1) << (31 - lanes.count[l])) | (code >> over)
-        lanes.filled[l] = full & 1
-        lanes.pending[l] = (code & full) | (((lanes.pending[l] << (length & 31)) | code) & ~full)
-        lanes.count[l] = count & 31
 
 
 cdef inline uint32_t class_row(
@@ -124,134 +116,197 @@ cdef inline uint32_t contextual_run_bits(
     return (k & ~lossless) | (<uint32_t>(mean < 2) & lossless)
 
 
+cdef inline void load_pair(
+    const coefficient_t* memory, const int32_t* place, int32_t index, int32_t* first,
+    int32_t* second,
+) noexcept nogil:
+    """Coefficients ``index`` and ``index + 1`` of all lanes; ``index`` is even."""
+    cdef int l
+    cdef int32_t pair[LANES]
+    if coefficient_t is int16_t:
+        for l in range(LANES):
+            pair[l] = <int32_t>(<const pair_t*>memory + (index >> 1))[place[l]]
+        for l in range(LANES):
+            first[l] = <int32_t>(<uint32_t>pair[l] << 16) >> 16
+            second[l] = pair[l] >> 16
+    else:
+        for l in range(LANES):
+            first[l] = (memory + index)[2 * place[l]]
+        for l in range(LANES):
+            second[l] = (memory + index + 1)[2 * place[l]]
+
+
 cdef inline void code_classes(
-    CodeLanes* lanes, Codes* codes, const int32_t* values, const uint32_t* classes,
-    int32_t index, bint contextual,
+    Adaptive* state, Codes* codes, uint32_t* longest, const int32_t* values,
+    const int32_t* classes, const uint32_t* first_threshold, bint contextual,
 ) noexcept nogil:
     """Fast or Contextual; ``contextual`` is a constant where this is called."""
     cdef int l
-    cdef uint32_t k, counted, alive, coded, zeros, mean, square, e, row, signed_, m, number
-    cdef uint32_t bits, code, length, run, run_code, run_length, unusual, new_k, change, positive
-    cdef uint32_t zero
-    cdef int32_t s
+    cdef uint32_t k, zeros, run_zeros, mean, square, row, m, y, bits
+    cdef uint32_t code, length, run, run_code, run_length, new_k
+    cdef bint counted, coded, positive, is_signed
+    cdef int32_t s, excess, limit, sq
     for l in range(LANES):
         s = values[l]
-        alive = -<uint32_t>(index < lanes.length[l])
-        k = lanes.run_bits[l]
-        counted = -<uint32_t>(k != 0)
-        coded = alive & ~(counted & -<uint32_t>(s == 0))
-        run = lanes.run[l]
+        k = state.run_bits[l]
+        run = state.run[l]
+        mean = state.mean[l]
+        square = state.square[l]
+        counted = k != 0
+        coded = (k == 0) | (s != 0)
         # The run: as in put_unsigned.
-        zeros = run >> k
-        run_code = ((<uint32_t>1 << k) | (run & ((<uint32_t>1 << k) - 1))) & counted
-        run_length = (zeros + 1 + k) & counted
-        unusual = -<uint32_t>(zeros >= 12) & counted
-        # The coefficient: see code_of. With S a sign follows, so that as many bits as the row's
-        # number come after the prefix either way; a zero has no sign.
-        s += <int32_t>(counted & <uint32_t>(s < 0))
-        positive = <uint32_t>(s > 0)
-        zero = <uint32_t>(s == 0)
-        m = <uint32_t>((s ^ (s >> 31)) - (s >> 31))
+        run_zeros = run >> k
+        run_code = (<uint32_t>1 << k) | (run & ((<uint32_t>1 << k) - 1))
+        run_length = run_zeros + 1 + k
+        # The class: see code_of. Differences do not overflow, as means are small.
         if contextual:
             row = classes[l] & 7
-            signed_ = (classes[l] >> 3) & 1
+            is_signed = (classes[l] & 8) != 0
         else:
-            mean = lanes.mean[l]
-            square = lanes.square[l]
-            e = mean * mean
-            row = class_row(e, square, lanes.first_threshold[l])
-            signed_ = class_is_signed(row, e, square)
-        number = (m & -signed_) | ((2 * m - positive) & (signed_ - 1))
-        bits = row - signed_
-        zeros = number >> bits
-        unusual |= -<uint32_t>(zeros >= 12)
-        code = (<uint32_t>1 << bits) | (number & ((<uint32_t>1 << bits) - 1))
+            sq = <int32_t>square
+            excess = <int32_t>(mean * mean) - 2 * sq
+            row = 1 if excess >= <int32_t>first_threshold[l] else 0
+            row = 2 if excess >= 950 else row
+            limit = 400 if excess >= 950 else -0x80000000
+            excess -= sq
+            row = 3 if excess >= 3000 else row
+            limit = 3000 if excess >= 3000 else limit
+            row = 4 if excess >= 12000 else row
+            limit = 12000 + sq if excess >= 12000 else limit
+            excess -= sq
+            row = 5 if excess >= 44000 else row
+            limit = 0x7fffffff if excess >= 44000 else limit
+            excess -= sq
+            is_signed = excess < limit
+        # The coefficient. With S a sign follows, so that as many bits as the row's number come
+        # after the prefix either way; a zero has no sign.
+        positive = s > 0
+        s = s + 1 if counted & (s < 0) else s
+        m = magnitude(s)
+        y = 2 * m + 1 if positive & is_signed else 2 * m
+        y = y - 1 if positive & (not is_signed) else y
+        bits = row - 1 if is_signed & (m == 0) else row
+        zeros = y >> bits
+        code = (<uint32_t>1 << bits) | (y & ((<uint32_t>1 << bits) - 1))
         length = zeros + 1 + bits
-        change = signed_ & (zero ^ 1)  # whether a sign follows
-        code = (code << change) | (positive & change)
-        length += change
-        code |= run_code << (length & 31)
-        length += run_length
-        unusual |= -<uint32_t>(length > 32)
-        codes.unusual[l] = unusual & coded
-        codes.code[l] = code & coded
-        codes.length[l] = length & coded
-        codes.run[l] = run
-        codes.run_bits[l] = k
-        codes.number[l] = number
-        codes.number_bits[l] = bits
-        codes.sign[l] = positive | (2 & -(zero | (signed_ ^ 1)))
+        code |= run_code << (length & 31) if counted else 0
+        length = length + run_length if counted else length
+        zeros = zeros if zeros > run_zeros else run_zeros
+        zeros = zeros if coded else 0
+        longest[l] = zeros if zeros > longest[l] else longest[l]
+        codes.code[l] = code if coded else 0
+        codes.length[l] = length if coded else 0
         # The state.
-        lanes.run[l] = ((run + 1) & ~coded & alive) | (run & ~alive)
-        change = (-zero ^ counted) & coded  # (s == 0) == (k == 0)
+        state.run[l] = 0 if coded else run + 1
         if contextual:
-            new_k = classes[l] >> 4
+            new_k = <uint32_t>classes[l] >> 4
         else:
-            mean = ((15 * mean + 7) >> 4) + m
-            new_k = (
-                <uint32_t>(mean < 1) + <uint32_t>(mean < 2) + <uint32_t>(mean < 4)
-                + <uint32_t>(mean < 8)
-            )
-            lanes.mean[l] = (mean & coded) | (lanes.mean[l] & ~coded)
-            m = m if m < 4096 else 4096
-            square = ((15 * square + 7) >> 4) + m * m
-            lanes.square[l] = (square & coded) | (lanes.square[l] & ~coded)
-        lanes.run_bits[l] = (new_k & change) | (k & ~change)
+            mean += m - ((mean + 8) >> 4)
+            square += m * m - ((square + 8) >> 4)
+            new_k = run_bits_of(mean)
+            state.mean[l] = mean if coded else state.mean[l]
+            state.square[l] = square if coded else state.square[l]
+        state.run_bits[l] = new_k if coded & ((m == 0) == (k == 0)) else k
 
 
 cdef inline void code_high_bitrate(
-    CodeLanes* lanes, Codes* codes, const int32_t* values, int32_t index
+    Adaptive* state, Codes* codes, uint32_t* longest, const int32_t* values
 ) noexcept nogil:
     cdef int l
-    cdef uint32_t alive, k, zeros, mean, m, number, unusual
+    cdef uint32_t k, zeros, mean, m, number
     cdef int32_t s
     for l in range(LANES):
         s = values[l]
-        alive = -<uint32_t>(index < lanes.length[l])
-        mean = lanes.mean[l]
+        mean = state.mean[l]
         k = log2_of(mean | 8) - 3
-        m = <uint32_t>((s ^ (s >> 31)) - (s >> 31))
-        number = 2 * m - <uint32_t>(s > 0)
-        codes.number[l] = number
-        codes.number_bits[l] = mean  # of which k follows, also where log2_of is not exact
-        unusual = -<uint32_t>(k >= 19)
-        k &= 31
+        m = magnitude(s)
+        number = 2 * m - 1 if s > 0 else 2 * m
         zeros = number >> k
-        unusual |= -<uint32_t>(zeros >= 12)
-        codes.unusual[l] = unusual & alive
-        codes.code[l] = ((<uint32_t>1 << k) | (number & ((<uint32_t>1 << k) - 1))) & alive
-        codes.length[l] = (zeros + 1 + k) & alive
-        mean = ((15 * mean + 7) >> 4) + m
-        lanes.mean[l] = (mean & alive) | (lanes.mean[l] & ~alive)
+        longest[l] = zeros if zeros > longest[l] else longest[l]
+        codes.code[l] = (<uint32_t>1 << k) | (number & ((<uint32_t>1 << k) - 1))
+        codes.length[l] = zeros + 1 + k
+        state.mean[l] = mean + m - ((mean + 8) >> 4)
+
+
+cdef inline void append_codes(
+    CodeLanes* lanes, const Codes* codes, const uint32_t* longest, uint32_t most_mean
+) noexcept nogil:
+    """Append the codes of a step."""
+    cdef int l
+    cdef uint32_t first, second, first_length, second_length, count, pending, word, over
+    cdef uint32_t last_word, usual
+    cdef bint filled
+    for l in range(LANES):
+        first = (codes[0].code[l] << (codes[1].length[l] & 31)) | codes[1].code[l]
+        first_length = codes[0].length[l] + codes[1].length[l]
+        second = (codes[2].code[l] << (codes[3].length[l] & 31)) | codes[3].code[l]
+        second_length = codes[2].length[l] + codes[3].length[l]
+        usual = -<uint32_t>(
+            (first_length < 32) & (second_length < 32) & (longest[l] < ESCAPE)
+            & (lanes.before.mean[l] <= most_mean))
+        lanes.unusual[l] = ~usual
+        first &= usual
+        second &= usual
+        first_length &= usual
+        second_length &= usual
+        # Bits above ``count`` are left to fall off at the top.
+        pending = lanes.pending[l]
+        count = lanes.count[l]
+        over = count + first_length
+        word = ((pending << 1) << (31 - count)) | (first >> (over & 31))
+        pending = (pending << first_length) | first
+        filled = over >= 32
+        count = over & 31
+        over += second_length
+        last_word = ((pending << 1) << (31 - count)) | (second >> (over & 31))
+        lanes.words[2 * l] = word if filled else last_word
+        lanes.words[2 * l + 1] = last_word
+        lanes.pending[l] = (pending << second_length) | second
+        lanes.count[l] = over & 31
+        lanes.target[l] = lanes.next[l]
+        lanes.next[l] += <int32_t>(over >> 5)
 
 
 cdef inline void step(
-    CodeLanes* lanes, const int32_t* memory, const int32_t* classes, int32_t index, int encoder
+    CodeLanes* lanes, const coefficient_t* memory, const coefficient_t* classes, int32_t index,
+    int encoder,
 ) noexcept nogil:
-    """Encode coefficients ``index`` and ``index + 1`` of all lanes.
+    """Encode coefficients ``index`` to ``index + 3`` of all lanes; ``index`` is even.
 
     ``encoder`` is a constant where this is called; only Contextual has classes.
     """
-    cdef int l
-    cdef int32_t first[LANES]
-    cdef int32_t second[LANES]
-    cdef uint32_t first_classes[LANES]
-    cdef uint32_t second_classes[LANES]
+    cdef int i, l
+    cdef Adaptive state
+    cdef Codes codes[STEP]
+    cdef uint32_t longest[LANES]
+    cdef int32_t values[STEP][LANES]
+    cdef int32_t value_classes[STEP][LANES]
     for l in range(LANES):
-        first[l] = memory[lanes.place[l] + index]
-    for l in range(LANES):
-        second[l] = memory[lanes.place[l] + index + 1]
+        state.mean[l] = lanes.before.mean[l] = lanes.state.mean[l]
+        state.square[l] = lanes.before.square[l] = lanes.state.square[l]
+        state.run[l] = lanes.before.run[l] = lanes.state.run[l]
+        state.run_bits[l] = lanes.before.run_bits[l] = lanes.state.run_bits[l]
+        longest[l] = 0
+    load_pair(memory, lanes.place, index, values[0], values[1])
+    load_pair(memory, lanes.place, index + 2, values[2], values[3])
     if encoder == HIGH_BITRATE:
-        code_high_bitrate(lanes, &lanes.codes[0], first, index)
-        code_high_bitrate(lanes, &lanes.codes[1], second, index + 1)
+        for i in range(STEP):
+            code_high_bitrate(&state, &codes[i], longest, values[i])
+        append_codes(lanes, codes, longest, MOST_HIGH_BITRATE_MEAN)
     elif encoder == FAST:
-        code_classes(lanes, &lanes.codes[0], first, NULL, index, False)
-        code_classes(lanes, &lanes.codes[1], second, NULL, index + 1, False)
+        for i in range(STEP):
+            code_classes(
+                &state, &codes[i], longest, values[i], NULL, lanes.first_threshold, False)
+        append_codes(lanes, codes, longest, MOST_MEAN)
     else:
-        for l in range(LANES):
-            first_classes[l] = <uint32_t>classes[lanes.place[l] + index]
-        for l in range(LANES):
-            second_classes[l] = <uint32_t>classes[lanes.place[l] + index + 1]
-        code_classes(lanes, &lanes.codes[0], first, first_classes, index, True)
-        code_classes(lanes, &lanes.codes[1], second, second_classes, index + 1, True)
-    append_codes(lanes, &lanes.codes[0], &lanes.codes[1])
+        load_pair(classes, lanes.place, index, value_classes[0], value_classes[1])
+        load_pair(classes, lanes.place, index + 2, value_classes[2], value_classes[3])
+        for i in range(STEP):
+            code_classes(
+                &state, &codes[i], longest, values[i], value_classes[i], NULL, True)
+        append_codes(lanes, codes, longest, MOST_MEAN)
+    for l in range(LANES):
+        lanes.state.mean[l] = state.mean[l]
+        lanes.state.square[l] = state.square[l]
+        lanes.state.run[l] = state.run[l]
+        lanes.state.run_bits[l] = state.run_bits[l]

@@ -6,27 +6,25 @@ scalar encoder, so that it alone knows the rare rules; a block with very many of
 the lane's memory would not do, is left to it altogether.
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
-from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memset
 
 from gfwx.kernels.adaptive cimport CONTEXTUAL, FAST, HIGH_BITRATE, LOSSLESS, Pass, start_pass
-from gfwx.kernels.bits cimport BitWriter, pad_word, put_bits, reserve
+from gfwx.kernels.bits cimport BitWriter, pad_word, reserve
 from gfwx.kernels.blocks cimport (
     Block, Level, block_at, dc_place, pass_length, row_length, row_start,
 )
 from gfwx.kernels.context cimport ContextRow, complete_row, prepare_row
 from gfwx.kernels.geometry cimport coefficient_t
-from gfwx.kernels.golomb_rice cimport CODE_BYTES, bit_width, put_signed, put_unsigned
-from gfwx.kernels.lane_codes cimport (
-    STEP, CodeLanes, Codes, classify, step,
-)
+from gfwx.kernels.golomb_rice cimport CODE_BYTES, put_interleaved, put_signed, put_unsigned
+from gfwx.kernels.lane_codes cimport STEP, Adaptive, CodeLanes, classify, step
 from gfwx.kernels.lane_steps cimport LANES, LEAST_PASS, STAGGER
-from gfwx.kernels.pass_encoder cimport encode_pass
+from gfwx.kernels.pass_encoder cimport encode_fast, encode_high_bitrate, encode_pass
 from gfwx.kernels.queue cimport Blocks, Queue, take_block
 
 cdef enum:
-    SPARE_WORDS = 1024       # of a lane, for unusual codes
-    CODE_WORDS = CODE_BYTES  # of two runs and coefficients, four codes
+    SPARE_WORDS = 1024  # of a lane, for unusual codes
+    CODE_WORDS = 2 * CODE_BYTES  # of a step, each coefficient with a run
 
 
 cdef struct Lane:
@@ -35,9 +33,8 @@ cdef struct Lane:
     int64_t item
     Block block
     bint failed       # its memory would not do
-    uint32_t* next    # where its next word goes
-    uint32_t* words   # its memory
-    uint32_t* end
+    int64_t length    # of the pass
+    BitWriter writer  # what it has written, while it does not step
 
 
 cdef inline int encode_block(
@@ -66,7 +63,7 @@ cdef inline void tell(Blocks* blocks, int64_t item, int64_t start, int64_t end) 
 
 
 cdef inline void collect(
-    const Block* block, const coefficient_t* coefficients, int32_t* memory, int64_t plane,
+    const Block* block, const coefficient_t* coefficients, coefficient_t* memory, int64_t plane,
     ContextRow* context,
 ) noexcept nogil:
     """Lay the coefficients of a pass out in coding order; with a context, at a distance of
@@ -84,129 +81,182 @@ cdef inline void collect(
             prepare_row(coefficients, block, row, context, <coefficient_t>0)
             complete_row(context, source)
             classify(
-                context.means, context.means_of_squares, <uint32_t*>memory + plane, n,
-                first_threshold, lossless)
+                context.means, context.means_of_squares, memory + plane, n, first_threshold,
+                lossless)
         memory += n
 
 
-cdef inline BitWriter writer_at(const CodeLanes* lanes, int l, const Lane* lane) noexcept nogil:
-    cdef BitWriter writer
-    writer.data = <uint8_t*>lane.words
-    writer.next = <uint8_t*>lane.next
-    writer.end = <uint8_t*>lane.end
-    writer.pending = lanes.pending[l]
-    writer.count = <int>lanes.count[l]
-    return writer
+cdef inline void halt(
+    CodeLanes* lanes, int l, Lane* lane, uint32_t* words
+) noexcept nogil:
+    """Take what a lane has written out of the vectors."""
+    lane.writer.next = <uint8_t*>(words + lanes.next[l])
+    lane.writer.pending = lanes.pending[l]
+    lane.writer.count = <int>lanes.count[l]
 
 
 cdef inline void resume(
-    CodeLanes* lanes, int l, Lane* lane, const BitWriter* writer
+    CodeLanes* lanes, int l, const Lane* lane, uint32_t* words
 ) noexcept nogil:
-    lane.next = <uint32_t*>writer.next
-    lanes.pending[l] = <uint32_t>writer.pending
-    lanes.count[l] = <uint32_t>writer.count
+    lanes.next[l] = <int32_t>(<uint32_t*>lane.writer.next - words)
+    lanes.pending[l] = <uint32_t>lane.writer.pending
+    lanes.count[l] = <uint32_t>lane.writer.count
 
 
 cdef inline bint has_room(Lane* lane, int64_t coefficients) noexcept nogil:
-    """Whether an unusual code fits, if the lane's other coefficients take a word each at most."""
-    if lane.end - lane.next < CODE_WORDS + coefficients:
+    """Whether a step's unusual codes fit, if the lane's other coefficients take a word each."""
+    if lane.writer.end - lane.writer.next < 4 * (CODE_WORDS + coefficients):
         lane.failed = True
     return not lane.failed
 
 
+cdef inline void encode_classified(
+    BitWriter* writer, Pass* state, const coefficient_t* values, const coefficient_t* classes,
+    int64_t n,
+) noexcept nogil:
+    """As encode_contextual, by classes."""
+    cdef int64_t i
+    cdef int32_t s
+    for i in range(n):
+        s = values[i]
+        if state.run_bits:
+            if s == 0:
+                state.run += 1
+                continue
+            put_unsigned(writer, state.run_bits, state.run)
+            state.run = 0
+            s += s < 0
+        if classes[i] & 8:
+            put_signed(writer, (classes[i] & 7) - 1, s)
+        else:
+            put_interleaved(writer, classes[i] & 7, s)
+        if (s == 0) == (state.run_bits == 0):
+            state.run_bits = classes[i] >> 4
+
+
+cdef inline void put_coefficients(
+    CodeLanes* lanes, int l, Lane* lane, const Adaptive* before, const coefficient_t* values,
+    const coefficient_t* classes, int64_t n, int encoder,
+) noexcept nogil:
+    """Encode a few coefficients of a lane by the scalar encoder, from the state before them."""
+    cdef Pass state = start_pass(
+        encoder, lane.block.quality, lane.level.step, lane.block.chroma)
+    state.mean = before.mean[l]
+    state.square = before.square[l]
+    state.run = before.run[l]
+    state.run_bits = <int>before.run_bits[l]
+    if encoder == HIGH_BITRATE:
+        encode_high_bitrate(&lane.writer, &state, values, n)
+    elif encoder == FAST:
+        encode_fast(&lane.writer, &state, values, n)
+    else:
+        encode_classified(&lane.writer, &state, values, classes, n)
+    lanes.state.mean[l] = state.mean
+    lanes.state.square[l] = state.square
+    lanes.state.run[l] = state.run
+    lanes.state.run_bits[l] = <uint32_t>state.run_bits
+
+
 cdef inline void begin_pass(
     CodeLanes* lanes, int l, Lane* lane, int component, const coefficient_t* coefficients,
-    int32_t* memory, int64_t plane, int64_t remaining, ContextRow* context,
+    coefficient_t* memory, int64_t plane, uint32_t* words, int64_t remaining,
+    ContextRow* context,
 ) noexcept nogil:
     cdef Pass state
-    cdef BitWriter writer
     lane.block = block_at(&lane.level, lane.index, component)
     state = start_pass(
         lane.level.encoder, lane.block.quality, lane.level.step, lane.block.chroma)
-    lanes.mean[l] = state.mean
-    lanes.square[l] = state.square
-    lanes.run[l] = state.run
-    lanes.run_bits[l] = state.run_bits
+    lanes.state.mean[l] = state.mean
+    lanes.state.square[l] = state.square
+    lanes.state.run[l] = state.run
+    lanes.state.run_bits[l] = state.run_bits
     lanes.first_threshold[l] = 250 if state.chroma else 100
-    lanes.length[l] = 0 if lane.failed else <int32_t>pass_length(&lane.block)
-    collect(&lane.block, coefficients, memory + lanes.place[l], plane, context)
+    lane.length = pass_length(&lane.block)
+    collect(&lane.block, coefficients, memory + 2 * lanes.place[l], plane, context)
     if lane.block.has_dc and has_room(lane, remaining):
-        writer = writer_at(lanes, l, lane)
-        put_signed(&writer, 4, coefficients[dc_place(&lane.block)])
-        resume(lanes, l, lane, &writer)
+        put_signed(&lane.writer, 4, coefficients[dc_place(&lane.block)])
+    resume(lanes, l, lane, words)
 
 
-cdef inline void put_unusual(
-    CodeLanes* lanes, int l, Lane* lane, int encoder, int64_t remaining
+cdef inline void end_pass(
+    CodeLanes* lanes, int l, Lane* lane, const coefficient_t* memory, int64_t plane,
+    uint32_t* words, int64_t index, int encoder, int64_t remaining,
 ) noexcept nogil:
-    """Put the codes that the last step left out."""
-    cdef BitWriter writer
-    cdef const Codes* codes
-    cdef int i
-    if not has_room(lane, remaining):
-        lanes.length[l] = 0
-        return
-    writer = writer_at(lanes, l, lane)
-    for i in range(STEP):
-        codes = &lanes.codes[i]
-        if codes.length[l] == 0:
-            continue
-        if encoder != HIGH_BITRATE:
-            if codes.run_bits[l]:
-                put_unsigned(&writer, <int>codes.run_bits[l], codes.run[l])
-            put_unsigned(&writer, <int>codes.number_bits[l], codes.number[l])
-            if codes.sign[l] < 2:
-                put_bits(&writer, codes.sign[l], 1)
-        else:
-            put_unsigned(&writer, max(0, bit_width(codes.number_bits[l]) - 4), codes.number[l])
-    resume(lanes, l, lane, &writer)
+    """Encode what remains of a lane's pass from ``index`` on."""
+    cdef const coefficient_t* values = memory + 2 * lanes.place[l] + index
+    halt(lanes, l, lane, words)
+    if has_room(lane, remaining):
+        put_coefficients(
+            lanes, l, lane, &lanes.state, values, values + plane, lane.length - index, encoder)
+        if lanes.state.run[l] > 0:
+            put_unsigned(&lane.writer, <int>lanes.state.run_bits[l], lanes.state.run[l])
+    resume(lanes, l, lane, words)  # so that what was written is not overwritten
 
 
-cdef inline void end_pass(CodeLanes* lanes, int l, Lane* lane, int64_t remaining) noexcept nogil:
-    cdef BitWriter writer
-    if lanes.run[l] > 0 and has_room(lane, remaining):
-        writer = writer_at(lanes, l, lane)
-        put_unsigned(&writer, <int>lanes.run_bits[l], lanes.run[l])
-        resume(lanes, l, lane, &writer)
+cdef inline void store_words(const CodeLanes* lanes, uint32_t* words) noexcept nogil:
+    """Store two words of each lane, filled or not: what is not filled is overwritten later."""
+    cdef int l
+    for l in range(LANES):
+        memcpy(words + lanes.target[l], lanes.words + 2 * l, 2 * sizeof(uint32_t))
 
 
 cdef inline void encode_passes(
-    CodeLanes* lanes, Lane* lane, const int32_t* memory, int64_t plane, int encoder,
-    int32_t longest, int64_t most_coefficients, int later,
+    CodeLanes* lanes, Lane* lane, int count, const coefficient_t* memory, int64_t plane,
+    uint32_t* words, int encoder, int64_t most_coefficients, int later,
 ) noexcept nogil:
-    """Step through the passes that the lanes have begun."""
-    cdef int32_t index = 0
+    """Encode the passes that ``count`` lanes have begun; a lane that has ended steps on without
+    a purpose."""
+    cdef int64_t index = 0
+    cdef int64_t end, last
     cdef int l
     cdef uint32_t unusual
-    while index < longest:
-        if encoder == FAST:
-            step(lanes, memory, NULL, index, FAST)
-        elif encoder == HIGH_BITRATE:
-            step(lanes, memory, NULL, index, HIGH_BITRATE)
-        else:
-            step(lanes, memory, memory + plane, index, CONTEXTUAL)
-        unusual = 0
-        for l in range(LANES):
-            unusual |= lanes.unusual[l]
-        for l in range(LANES):
-            lane[l].next[0] = lanes.word[l]
-            lane[l].next += lanes.filled[l]
-        if unusual:
+    cdef const coefficient_t* values
+    while True:
+        end = most_coefficients + STEP
+        for l in range(count):
+            last = lane[l].length // STEP * STEP
+            if last == index:
+                end_pass(
+                    lanes, l, &lane[l], memory, plane, words, index, encoder,
+                    later * most_coefficients)
+            elif last > index:
+                end = min(end, last)
+        if end > most_coefficients:
+            break
+        while index < end:
+            if encoder == FAST:
+                step(lanes, memory, <const coefficient_t*>NULL, <int32_t>index, FAST)
+            elif encoder == HIGH_BITRATE:
+                step(lanes, memory, <const coefficient_t*>NULL, <int32_t>index, HIGH_BITRATE)
+            else:
+                step(lanes, memory, memory + plane, <int32_t>index, CONTEXTUAL)
+            store_words(lanes, words)
+            unusual = 0
             for l in range(LANES):
-                if lanes.unusual[l]:
-                    put_unusual(
-                        lanes, l, &lane[l], encoder, longest - index + later * most_coefficients)
-        index += STEP
+                unusual |= lanes.unusual[l]
+            if unusual:
+                for l in range(count):
+                    if not lanes.unusual[l] or lane[l].length < index + STEP:
+                        continue
+                    halt(lanes, l, &lane[l], words)
+                    if has_room(&lane[l], (later + 1) * most_coefficients - index):
+                        values = memory + 2 * lanes.place[l] + index
+                        put_coefficients(
+                            lanes, l, &lane[l], &lanes.before, values, values + plane, STEP,
+                            encoder)
+                    else:
+                        lane[l].writer.next = lane[l].writer.data
+                    resume(lanes, l, &lane[l], words)
+            index += STEP
 
 
 cdef inline int finish_blocks(
-    BitWriter* writer, const coefficient_t* coefficients, CodeLanes* lanes, Lane* lane, int count,
-    Blocks* blocks, ContextRow* context,
+    BitWriter* writer, const coefficient_t* coefficients, Lane* lane, int count, Blocks* blocks,
+    ContextRow* context,
 ) noexcept nogil:
     """Move the lanes' words to the thread's buffer; -1 if there is no memory."""
     cdef int l
     cdef int64_t start, size
-    cdef BitWriter last
     for l in range(count):
         if lane[l].failed:
             if encode_block(
@@ -214,13 +264,12 @@ cdef inline int finish_blocks(
             ):
                 return -1
             continue
-        last = writer_at(lanes, l, &lane[l])
-        pad_word(&last)
+        pad_word(&lane[l].writer)
         start = writer.next - writer.data
-        size = last.next - last.data
+        size = lane[l].writer.next - lane[l].writer.data
         if reserve(writer, size):
             return -1
-        memcpy(writer.next, last.data, size)
+        memcpy(writer.next, lane[l].writer.data, size)
         writer.next += size
         tell(blocks, lane[l].item, start, start + size)
     return 0
@@ -235,21 +284,22 @@ cdef inline int encode_in_lanes(
     cdef Lane lane[LANES]
     cdef int l, component, count, later
     cdef int failed = 0
-    cdef int32_t longest
     cdef Block block
     cdef int64_t stride = most_coefficients + STAGGER
-    cdef int64_t words = queue.component_count * most_coefficients + SPARE_WORDS + STAGGER
+    cdef int64_t lane_words = queue.component_count * most_coefficients + SPARE_WORDS + STAGGER
     cdef int64_t plane = LANES * stride  # coefficients of all lanes, or their classes
     cdef int planes = 1 if context == NULL else 2
-    cdef int32_t* memory = <int32_t*>malloc((planes * plane + LANES * words) * sizeof(int32_t))
-    if memory == NULL:
+    cdef coefficient_t* memory = <coefficient_t*>calloc(planes * plane, sizeof(coefficient_t))
+    cdef uint32_t* words = <uint32_t*>malloc(LANES * lane_words * sizeof(uint32_t))
+    if memory == NULL or words == NULL:
+        free(memory)
+        free(words)
         return -1
+    memset(&lanes, 0, sizeof(lanes))
     for l in range(LANES):
-        lanes.place[l] = <int32_t>(l * stride)
-        lane[l].words = <uint32_t*>memory + planes * plane + l * words
-        lane[l].end = lane[l].words + words
-        lanes.mean[l] = lanes.square[l] = lanes.run[l] = lanes.run_bits[l] = 0
-        lanes.first_threshold[l] = 100
+        lanes.place[l] = <int32_t>(l * stride // 2)
+        lane[l].writer.data = <uint8_t*>(words + l * lane_words)
+        lane[l].writer.end = <uint8_t*>(words + (l + 1) * lane_words)
     while not failed:
         count = 0
         while count < LANES and not failed and take_block(
@@ -266,21 +316,19 @@ cdef inline int encode_in_lanes(
             break
         for l in range(LANES):
             lane[l].failed = False
-            lane[l].next = lane[l].words
-            lanes.pending[l] = lanes.count[l] = 0
-            lanes.length[l] = 0
+            lane[l].writer.next = lane[l].writer.data
+            lane[l].writer.pending = 0
+            lane[l].writer.count = 0
+            resume(&lanes, l, &lane[l], words)
         for component in range(queue.component_count):
             later = queue.component_count - 1 - component
-            longest = 0
             for l in range(count):
                 begin_pass(
-                    &lanes, l, &lane[l], component, coefficients, memory, plane,
+                    &lanes, l, &lane[l], component, coefficients, memory, plane, words,
                     (later + 1) * most_coefficients, context)
-                longest = max(longest, lanes.length[l])
             encode_passes(
-                &lanes, lane, memory, plane, encoder, longest, most_coefficients, later)
-            for l in range(count):
-                end_pass(&lanes, l, &lane[l], later * most_coefficients)
-        failed = finish_blocks(writer, coefficients, &lanes, lane, count, blocks, context)
+                &lanes, lane, count, memory, plane, words, encoder, most_coefficients, later)
+        failed = finish_blocks(writer, coefficients, lane, count, blocks, context)
     free(memory)
+    free(words)
     return failed
