@@ -13,6 +13,7 @@ overflows that it would not in the scalar encoder: lanes with larger means than 
 step, and after usual codes magnitudes are below 200 (Fast) or 2^23 (HighBitrate).
 """
 from libc.stdint cimport int16_t, int32_t, int64_t, uint32_t
+from libc.string cimport memset
 
 from gfwx.kernels.adaptive cimport FAST, HIGH_BITRATE
 from gfwx.kernels.geometry cimport coefficient_t
@@ -116,116 +117,127 @@ cdef inline uint32_t contextual_run_bits(
     return (k & ~lossless) | (<uint32_t>(mean < 2) & lossless)
 
 
-cdef inline void load_pair(
-    const coefficient_t* memory, const int32_t* place, int32_t index, int32_t* first,
-    int32_t* second,
+cdef inline void load_values(
+    const coefficient_t* memory, const int32_t* place, int32_t (*values)[LANES]
 ) noexcept nogil:
-    """Coefficients ``index`` and ``index + 1`` of all lanes; ``index`` is even."""
+    """Four coefficients of all lanes, the first ones at an even place."""
     cdef int l
-    cdef int32_t pair[LANES]
+    cdef int32_t first_pair, second_pair
     if coefficient_t is int16_t:
         for l in range(LANES):
-            pair[l] = <int32_t>(<const pair_t*>memory + (index >> 1))[place[l]]
-        for l in range(LANES):
-            first[l] = <int32_t>(<uint32_t>pair[l] << 16) >> 16
-            second[l] = pair[l] >> 16
+            first_pair = <int32_t>(<const pair_t*>memory)[place[l]]
+            second_pair = <int32_t>(<const pair_t*>memory + 1)[place[l]]
+            values[0][l] = <int32_t>(<uint32_t>first_pair << 16) >> 16
+            values[1][l] = first_pair >> 16
+            values[2][l] = <int32_t>(<uint32_t>second_pair << 16) >> 16
+            values[3][l] = second_pair >> 16
     else:
         for l in range(LANES):
-            first[l] = (memory + index)[2 * place[l]]
-        for l in range(LANES):
-            second[l] = (memory + index + 1)[2 * place[l]]
+            values[0][l] = memory[2 * place[l]]
+            values[1][l] = (memory + 1)[2 * place[l]]
+            values[2][l] = (memory + 2)[2 * place[l]]
+            values[3][l] = (memory + 3)[2 * place[l]]
 
 
 cdef inline void code_classes(
-    Adaptive* state, Codes* codes, uint32_t* longest, const int32_t* values,
-    const int32_t* classes, const uint32_t* first_threshold, bint contextual,
+    const Adaptive* before, Adaptive* after, Codes* codes, uint32_t* longest,
+    const int32_t* values, const int32_t* classes, const uint32_t* first_threshold,
+    bint contextual,
 ) noexcept nogil:
     """Fast or Contextual; ``contextual`` is a constant where this is called."""
     cdef int l
-    cdef uint32_t k, zeros, run_zeros, mean, square, row, m, y, bits
-    cdef uint32_t code, length, run, run_code, run_length, new_k
-    cdef bint counted, coded, positive, is_signed
+    cdef uint32_t k, zeros, run_zeros, most_zeros, mean, square, row, m, y, bits, one
+    cdef uint32_t code, length, run, run_code, new_mean, new_square, new_k
+    cdef bint counted, coded, is_signed, reached
     cdef int32_t s, excess, limit, sq
     for l in range(LANES):
         s = values[l]
-        k = state.run_bits[l]
-        run = state.run[l]
-        mean = state.mean[l]
-        square = state.square[l]
+        k = before.run_bits[l]
+        run = before.run[l]
+        mean = before.mean[l]
+        square = before.square[l]
+        most_zeros = longest[l]
         counted = k != 0
-        coded = (k == 0) | (s != 0)
-        # The run: as in put_unsigned.
-        run_zeros = run >> k
-        run_code = (<uint32_t>1 << k) | (run & ((<uint32_t>1 << k) - 1))
-        run_length = run_zeros + 1 + k
+        coded = not (counted & (s == 0))
         # The class: see code_of. Differences do not overflow, as means are small.
         if contextual:
             row = classes[l] & 7
             is_signed = (classes[l] & 8) != 0
         else:
             sq = <int32_t>square
-            excess = <int32_t>(mean * mean) - 2 * sq
+            excess = <int32_t>(mean * mean) - (sq << 1)
             row = 1 if excess >= <int32_t>first_threshold[l] else 0
-            row = 2 if excess >= 950 else row
-            limit = 400 if excess >= 950 else -0x80000000
+            reached = excess >= 950
+            row = 2 if reached else row
+            limit = 400 if reached else -0x80000000
             excess -= sq
-            row = 3 if excess >= 3000 else row
-            limit = 3000 if excess >= 3000 else limit
-            row = 4 if excess >= 12000 else row
-            limit = 12000 + sq if excess >= 12000 else limit
+            reached = excess >= 3000
+            row = 3 if reached else row
+            limit = 3000 if reached else limit
+            reached = excess >= 12000
+            row = 4 if reached else row
+            limit = 12000 + sq if reached else limit
             excess -= sq
-            row = 5 if excess >= 44000 else row
-            limit = 0x7fffffff if excess >= 44000 else limit
+            reached = excess >= 44000
+            row = 5 if reached else row
+            limit = 0x7fffffff if reached else limit
             excess -= sq
             is_signed = excess < limit
         # The coefficient. With S a sign follows, so that as many bits as the row's number come
         # after the prefix either way; a zero has no sign.
-        positive = s > 0
+        one = 1 if s > 0 else 0
         s = s + 1 if counted & (s < 0) else s
         m = magnitude(s)
-        y = 2 * m + 1 if positive & is_signed else 2 * m
-        y = y - 1 if positive & (not is_signed) else y
+        y = 2 * m
+        y = y + one if is_signed else y - one
         bits = row - 1 if is_signed & (m == 0) else row
         zeros = y >> bits
         code = (<uint32_t>1 << bits) | (y & ((<uint32_t>1 << bits) - 1))
         length = zeros + 1 + bits
-        code |= run_code << (length & 31) if counted else 0
-        length = length + run_length if counted else length
+        # The run: as in put_unsigned.
+        run_zeros = run >> k
+        run_code = (<uint32_t>1 << k) | (run & ((<uint32_t>1 << k) - 1))
+        run_code <<= length & 31
+        code = code | run_code if counted else code
+        length = length + run_zeros + 1 + k if counted else length
+        run_zeros = run_zeros if coded else 0
         zeros = zeros if zeros > run_zeros else run_zeros
-        zeros = zeros if coded else 0
-        longest[l] = zeros if zeros > longest[l] else longest[l]
+        longest[l] = zeros if zeros > most_zeros else most_zeros
         codes.code[l] = code if coded else 0
         codes.length[l] = length if coded else 0
         # The state.
-        state.run[l] = 0 if coded else run + 1
+        after.run[l] = 0 if coded else run + 1
         if contextual:
             new_k = <uint32_t>classes[l] >> 4
         else:
-            mean += m - ((mean + 8) >> 4)
-            square += m * m - ((square + 8) >> 4)
-            new_k = run_bits_of(mean)
-            state.mean[l] = mean if coded else state.mean[l]
-            state.square[l] = square if coded else state.square[l]
-        state.run_bits[l] = new_k if coded & ((m == 0) == (k == 0)) else k
+            new_mean = mean + m - ((mean + 8) >> 4)
+            new_square = square + m * m - ((square + 8) >> 4)
+            new_k = run_bits_of(new_mean)
+            after.mean[l] = new_mean if coded else mean
+            after.square[l] = new_square if coded else square
+        after.run_bits[l] = new_k if coded & ((m == 0) == (k == 0)) else k
 
 
 cdef inline void code_high_bitrate(
-    Adaptive* state, Codes* codes, uint32_t* longest, const int32_t* values
+    const Adaptive* before, Adaptive* after, Codes* codes, uint32_t* longest,
+    const int32_t* values,
 ) noexcept nogil:
     cdef int l
-    cdef uint32_t k, zeros, mean, m, number
+    cdef uint32_t k, zeros, mean, m, number, one, most_zeros
     cdef int32_t s
     for l in range(LANES):
         s = values[l]
-        mean = state.mean[l]
+        mean = before.mean[l]
+        most_zeros = longest[l]
         k = log2_of(mean | 8) - 3
         m = magnitude(s)
-        number = 2 * m - 1 if s > 0 else 2 * m
+        one = 1 if s > 0 else 0
+        number = 2 * m - one
         zeros = number >> k
-        longest[l] = zeros if zeros > longest[l] else longest[l]
+        longest[l] = zeros if zeros > most_zeros else most_zeros
         codes.code[l] = (<uint32_t>1 << k) | (number & ((<uint32_t>1 << k) - 1))
         codes.length[l] = zeros + 1 + k
-        state.mean[l] = mean + m - ((mean + 8) >> 4)
+        after.mean[l] = mean + m - ((mean + 8) >> 4)
 
 
 cdef inline void append_codes(
@@ -275,38 +287,41 @@ cdef inline void step(
 
     ``encoder`` is a constant where this is called; only Contextual has classes.
     """
-    cdef int i, l
-    cdef Adaptive state
+    cdef int l
+    cdef Adaptive* state = &lanes.state
+    cdef Adaptive states[STEP - 1]
     cdef Codes codes[STEP]
     cdef uint32_t longest[LANES]
     cdef int32_t values[STEP][LANES]
     cdef int32_t value_classes[STEP][LANES]
-    for l in range(LANES):
-        state.mean[l] = lanes.before.mean[l] = lanes.state.mean[l]
-        state.square[l] = lanes.before.square[l] = lanes.state.square[l]
-        state.run[l] = lanes.before.run[l] = lanes.state.run[l]
-        state.run_bits[l] = lanes.before.run_bits[l] = lanes.state.run_bits[l]
-        longest[l] = 0
-    load_pair(memory, lanes.place, index, values[0], values[1])
-    load_pair(memory, lanes.place, index + 2, values[2], values[3])
+    cdef const uint32_t* threshold = lanes.first_threshold
+    lanes.before = lanes.state
+    memset(longest, 0, sizeof(longest))
+    load_values(memory + index, lanes.place, values)
     if encoder == HIGH_BITRATE:
-        for i in range(STEP):
-            code_high_bitrate(&state, &codes[i], longest, values[i])
+        code_high_bitrate(state, &states[0], &codes[0], longest, values[0])
+        code_high_bitrate(&states[0], &states[1], &codes[1], longest, values[1])
+        code_high_bitrate(&states[1], &states[2], &codes[2], longest, values[2])
+        code_high_bitrate(&states[2], state, &codes[3], longest, values[3])
         append_codes(lanes, codes, longest, MOST_HIGH_BITRATE_MEAN)
     elif encoder == FAST:
-        for i in range(STEP):
-            code_classes(
-                &state, &codes[i], longest, values[i], NULL, lanes.first_threshold, False)
+        code_classes(
+            state, &states[0], &codes[0], longest, values[0], NULL, threshold, False)
+        code_classes(
+            &states[0], &states[1], &codes[1], longest, values[1], NULL, threshold, False)
+        code_classes(
+            &states[1], &states[2], &codes[2], longest, values[2], NULL, threshold, False)
+        code_classes(
+            &states[2], state, &codes[3], longest, values[3], NULL, threshold, False)
         append_codes(lanes, codes, longest, MOST_MEAN)
     else:
-        load_pair(classes, lanes.place, index, value_classes[0], value_classes[1])
-        load_pair(classes, lanes.place, index + 2, value_classes[2], value_classes[3])
-        for i in range(STEP):
-            code_classes(
-                &state, &codes[i], longest, values[i], value_classes[i], NULL, True)
+        load_values(classes + index, lanes.place, value_classes)
+        code_classes(
+            state, &states[0], &codes[0], longest, values[0], value_classes[0], NULL, True)
+        code_classes(
+            &states[0], &states[1], &codes[1], longest, values[1], value_classes[1], NULL, True)
+        code_classes(
+            &states[1], &states[2], &codes[2], longest, values[2], value_classes[2], NULL, True)
+        code_classes(
+            &states[2], state, &codes[3], longest, values[3], value_classes[3], NULL, True)
         append_codes(lanes, codes, longest, MOST_MEAN)
-    for l in range(LANES):
-        lanes.state.mean[l] = state.mean[l]
-        lanes.state.square[l] = state.square[l]
-        lanes.state.run[l] = state.run[l]
-        lanes.state.run_bits[l] = state.run_bits[l]

@@ -7,7 +7,7 @@ the next from the queue; the last few blocks are finished by the scalar decoder.
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from gfwx.kernels.adaptive cimport FAST, Pass, start_pass
 from gfwx.kernels.bits cimport BitReader, overrun, reader_of, refill, skip_bits
@@ -18,7 +18,7 @@ from gfwx.kernels.context cimport ContextRow
 from gfwx.kernels.geometry cimport coefficient_t
 from gfwx.kernels.golomb_rice cimport get_signed
 from gfwx.kernels.lane_steps cimport (
-    LANES, LEAST_PASS, STAGGER, Lanes, load_bits, step_fast, step_high_bitrate,
+    LANES, LEAST_PASS, STAGGER, Lanes, copy, load_bits, step_fast, step_high_bitrate,
 )
 from gfwx.kernels.pass_decoder cimport decode_high_bitrate, decode_pass, decode_runs
 from gfwx.kernels.queue cimport Queue, take_block
@@ -76,19 +76,11 @@ cdef inline void deliver(
     const Lane* lane, const coefficient_t* memory, coefficient_t* coefficients
 ) noexcept nogil:
     """Copy a decoded pass to its rows."""
-    cdef int64_t row, n, i
+    cdef int64_t row, n
     cdef const coefficient_t* source = memory + lane.base
-    cdef coefficient_t* target
     for row in range(lane.block.first_row, lane.block.last_row):
         n = row_length(&lane.block, row)
-        target = coefficients + row_start(&lane.block, row)
-        if n == 64:  # copies of known size are inlined
-            memcpy(target, source, 64 * sizeof(coefficient_t))
-        elif n == 128:
-            memcpy(target, source, 128 * sizeof(coefficient_t))
-        else:
-            for i in range(n):
-                target[i] = source[i]
+        copy(coefficients + row_start(&lane.block, row), source, n)
         source += n
 
 

@@ -18,7 +18,7 @@ from gfwx.kernels.context cimport ContextRow, complete_row, prepare_row
 from gfwx.kernels.geometry cimport coefficient_t
 from gfwx.kernels.golomb_rice cimport CODE_BYTES, put_interleaved, put_signed, put_unsigned
 from gfwx.kernels.lane_codes cimport STEP, Adaptive, CodeLanes, classify, step
-from gfwx.kernels.lane_steps cimport LANES, LEAST_PASS, STAGGER
+from gfwx.kernels.lane_steps cimport LANES, LEAST_PASS, STAGGER, copy
 from gfwx.kernels.pass_encoder cimport encode_fast, encode_high_bitrate, encode_pass
 from gfwx.kernels.queue cimport Blocks, Queue, take_block
 
@@ -62,28 +62,45 @@ cdef inline void tell(Blocks* blocks, int64_t item, int64_t start, int64_t end) 
     blocks.lengths[item] = <uint32_t>((end - start) >> 2)
 
 
-cdef inline void collect(
-    const Block* block, const coefficient_t* coefficients, coefficient_t* memory, int64_t plane,
-    ContextRow* context,
+cdef inline void collect_row(
+    const Block* block, int64_t row, const coefficient_t* coefficients, coefficient_t* memory,
+    int64_t plane, ContextRow* context,
 ) noexcept nogil:
-    """Lay the coefficients of a pass out in coding order; with a context, at a distance of
-    ``plane`` behind them also their classes."""
+    """Copy a row; with a context, put at a distance of ``plane`` behind it also its classes."""
     cdef uint32_t first_threshold = 250 if block.chroma else 100
     cdef uint32_t lossless = -<uint32_t>(block.quality == LOSSLESS)
-    cdef int64_t row, n, i
-    cdef const coefficient_t* source
-    for row in range(block.first_row, block.last_row):
-        n = row_length(block, row)
-        source = coefficients + row_start(block, row)
-        for i in range(n):
-            memory[i] = source[i]
-        if context != NULL and n > 0:
-            prepare_row(coefficients, block, row, context, <coefficient_t>0)
-            complete_row(context, source)
-            classify(
-                context.means, context.means_of_squares, memory + plane, n, first_threshold,
-                lossless)
-        memory += n
+    cdef int64_t n = row_length(block, row)
+    cdef const coefficient_t* source = coefficients + row_start(block, row)
+    copy(memory, source, n)
+    if context != NULL and n > 0:
+        prepare_row(coefficients, block, row, context, <coefficient_t>0)
+        complete_row(context, source)
+        classify(
+            context.means, context.means_of_squares, memory + plane, n, first_threshold,
+            lossless)
+
+
+cdef inline void collect(
+    const Lane* lane, int count, const coefficient_t* coefficients, coefficient_t* memory,
+    const int32_t* place, int64_t plane, ContextRow* context,
+) noexcept nogil:
+    """Lay the coefficients of the lanes' passes out in coding order.
+
+    Blocks are mostly neighbors in a row: row by row memory is read as it lies.
+    """
+    cdef int64_t i, row
+    cdef int64_t rows = 0
+    cdef int l
+    cdef coefficient_t* target[LANES]
+    for l in range(count):
+        target[l] = memory + 2 * place[l]
+        rows = max(rows, lane[l].block.last_row - lane[l].block.first_row)
+    for i in range(rows):
+        for l in range(count):
+            row = lane[l].block.first_row + i
+            if row < lane[l].block.last_row:
+                collect_row(&lane[l].block, row, coefficients, target[l], plane, context)
+                target[l] += row_length(&lane[l].block, row)
 
 
 cdef inline void halt(
@@ -159,8 +176,7 @@ cdef inline void put_coefficients(
 
 cdef inline void begin_pass(
     CodeLanes* lanes, int l, Lane* lane, int component, const coefficient_t* coefficients,
-    coefficient_t* memory, int64_t plane, uint32_t* words, int64_t remaining,
-    ContextRow* context,
+    uint32_t* words, int64_t remaining,
 ) noexcept nogil:
     cdef Pass state
     lane.block = block_at(&lane.level, lane.index, component)
@@ -172,7 +188,6 @@ cdef inline void begin_pass(
     lanes.state.run_bits[l] = state.run_bits
     lanes.first_threshold[l] = 250 if state.chroma else 100
     lane.length = pass_length(&lane.block)
-    collect(&lane.block, coefficients, memory + 2 * lanes.place[l], plane, context)
     if lane.block.has_dc and has_room(lane, remaining):
         put_signed(&lane.writer, 4, coefficients[dc_place(&lane.block)])
     resume(lanes, l, lane, words)
@@ -324,8 +339,9 @@ cdef inline int encode_in_lanes(
             later = queue.component_count - 1 - component
             for l in range(count):
                 begin_pass(
-                    &lanes, l, &lane[l], component, coefficients, memory, plane, words,
-                    (later + 1) * most_coefficients, context)
+                    &lanes, l, &lane[l], component, coefficients, words,
+                    (later + 1) * most_coefficients)
+            collect(lane, count, coefficients, memory, lanes.place, plane, context)
             encode_passes(
                 &lanes, lane, count, memory, plane, words, encoder, most_coefficients, later)
         failed = finish_blocks(writer, coefficients, lane, count, blocks, context)

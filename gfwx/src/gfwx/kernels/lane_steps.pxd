@@ -10,7 +10,10 @@ Every statement of a step is on arrays of sixteen numbers, and choices are made 
 the compiler makes vectors of the whole body. Nothing overflows that it would not in the scalar
 decoder: after usual events magnitudes are below 200 (Fast) or 2^23 (HighBitrate).
 """
-from libc.stdint cimport int32_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.string cimport memcpy
+
+from gfwx.kernels.geometry cimport coefficient_t
 
 cdef extern from *:
     """
@@ -57,6 +60,18 @@ cdef enum:
     LEAST_PASS = 64       # coefficients; so few are not worth a lane
     MOST_BLOCK_BITS = 8   # larger blocks do not fit the caches sixteen at a time
     STAGGER = 128         # coefficients: lanes' memory must not share cache sets
+
+
+cdef inline void copy(
+    coefficient_t* target, const coefficient_t* source, int64_t n
+) noexcept nogil:
+    """Copies of the usual sizes are inlined."""
+    if n == 64:
+        memcpy(target, source, 64 * sizeof(coefficient_t))
+    elif n == 128:
+        memcpy(target, source, 128 * sizeof(coefficient_t))
+    else:
+        memcpy(target, source, n * sizeof(coefficient_t))
 
 
 cdef struct Lanes:
