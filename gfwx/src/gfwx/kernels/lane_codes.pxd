@@ -18,7 +18,9 @@ from libc.string cimport memset
 from gfwx.kernels.adaptive cimport FAST, HIGH_BITRATE
 from gfwx.kernels.geometry cimport coefficient_t
 from gfwx.kernels.golomb_rice cimport ESCAPE, magnitude
-from gfwx.kernels.lane_steps cimport LANES, log2_of, run_bits_of
+from gfwx.kernels.lane_steps cimport (
+    LANES, MOST_HIGH_BITRATE_MEAN, MOST_MEAN, log2_of, run_bits_of,
+)
 
 cdef extern from *:
     """
@@ -32,8 +34,6 @@ cdef extern from *:
 
 cdef enum:
     STEP = 4  # coefficients
-    MOST_MEAN = (1 << 15) - 1               # whose square and thresholds fit
-    MOST_HIGH_BITRATE_MEAN = (1 << 22) - 1  # of which log2_of is exact for a whole step
 
 
 cdef struct Adaptive:  # as in Pass

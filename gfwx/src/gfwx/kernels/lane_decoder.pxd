@@ -9,7 +9,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
-from gfwx.kernels.adaptive cimport FAST, Pass, start_pass
+from gfwx.kernels.adaptive cimport FAST, HIGH_BITRATE, Pass, start_pass
 from gfwx.kernels.bits cimport BitReader, overrun, reader_of, refill, skip_bits
 from gfwx.kernels.blocks cimport (
     Block, Level, block_at, dc_place, pass_length, row_length, row_start,
@@ -18,13 +18,13 @@ from gfwx.kernels.context cimport ContextRow
 from gfwx.kernels.geometry cimport coefficient_t
 from gfwx.kernels.golomb_rice cimport get_signed
 from gfwx.kernels.lane_steps cimport (
-    LANES, LEAST_PASS, STAGGER, Lanes, copy, load_bits, step_fast, step_high_bitrate,
+    DECODER_LANES, EVENTS, LEAST_PASS, STAGGER, Lanes, copy, step, store_values,
 )
 from gfwx.kernels.pass_decoder cimport decode_high_bitrate, decode_pass, decode_runs
 from gfwx.kernels.queue cimport Queue, take_block
 
 cdef enum:
-    EVENTS = 4            # between two loads of bits
+    MOST_AHEAD = 2560     # coefficients to which a step may write beyond the end of a pass
     FEWEST_LANES = 4      # with fewer blocks at work the scalar decoder is faster
     MOST_WORDS = 1 << 26  # in a block, so that its bits can be counted in 32 bits
 
@@ -40,25 +40,13 @@ cdef struct Lane:  # what is not needed at every step
     int64_t base          # of its memory
 
 
-cdef inline int64_t bits_used(const Lanes* lanes, int l) noexcept nogil:
-    return <int64_t>lanes.bit[l] + 64 - (lanes.bit[l] & 31) - lanes.left[l]
-
-
-cdef inline void hold(Lanes* lanes, int l, int64_t bit) noexcept nogil:
-    """Keep a lane from moving until its bits are loaded anew, from ``bit`` on."""
-    lanes.bit[l] = <uint32_t>bit
-    lanes.left[l] = 64 - (lanes.bit[l] & 31)
-    lanes.high[l] = lanes.low[l] = 0
-
-
 cdef inline void park(Lanes* lanes, int l, int64_t base) noexcept nogil:
     """Make a lane idle."""
-    lanes.place[l] = lanes.end[l] = <int32_t>base
+    lanes.now.place[l] = lanes.end[l] = <int32_t>base
     lanes.word[l] = 0
     lanes.limit[l] = 0
-    lanes.mean[l] = lanes.square[l] = lanes.run_bits[l] = 0
+    lanes.now.mean[l] = lanes.now.square[l] = lanes.now.run_bits[l] = lanes.now.bit[l] = 0
     lanes.first_threshold[l] = 100
-    hold(lanes, l, 0)
 
 
 cdef inline BitReader reader_at(const Lane* lane, int64_t bit) noexcept nogil:
@@ -106,14 +94,14 @@ cdef inline bint begin_pass(
         if n > 0:
             state = start_pass(
                 lane.level.encoder, lane.block.quality, lane.level.step, lane.block.chroma)
-            lanes.mean[l] = state.mean
-            lanes.square[l] = state.square
-            lanes.run_bits[l] = state.run_bits
+            lanes.now.bit[l] = <uint32_t>bit
+            lanes.now.place[l] = <int32_t>lane.base
+            lanes.now.mean[l] = state.mean
+            lanes.now.square[l] = state.square
+            lanes.now.run_bits[l] = state.run_bits
             lanes.first_threshold[l] = 250 if state.chroma else 100
-            lanes.place[l] = <int32_t>lane.base
             lanes.end[l] = <int32_t>(lane.base + n)
             memset(memory + lane.base, 0, n * sizeof(coefficient_t))
-            hold(lanes, l, bit)
             begun[0] = True
             return True
         lane.component += 1
@@ -121,48 +109,65 @@ cdef inline bint begin_pass(
 
 
 cdef inline bint take_event(
+    const Lane* lane, BitReader* reader, Pass* state, coefficient_t* memory, int64_t* place,
+    int64_t end,
+) noexcept nogil:
+    """Decode an event by the scalar decoder; False if the block is malformed."""
+    cdef int64_t run
+    if lane.level.encoder != FAST:
+        if not decode_high_bitrate(reader, state, memory + place[0], 1):
+            return False
+    else:
+        if not decode_runs(
+            reader, state, <const ContextRow*>NULL, memory + place[0], 1, FAST
+        ):
+            return False
+        if state.run_read:  # the run goes on, or has just ended
+            run = min(<int64_t>state.run, end - place[0] - 1)
+            place[0] += 1 + run
+            if place[0] == end:
+                return True
+            state.run = 0
+            if not decode_runs(
+                reader, state, <const ContextRow*>NULL, memory + place[0], 1, FAST
+            ):
+                return False
+    place[0] += 1
+    return True
+
+
+cdef inline bint take_events(
     Lane* lane, Lanes* lanes, int l, coefficient_t* memory, int64_t events,
 ) noexcept nogil:
-    """Decode up to so many events of a lane's pass; False if the block is malformed."""
+    """Decode up to so many events of a lane's pass, from where it was before the last step;
+    False if the block is malformed."""
     cdef Pass state = start_pass(
         lane.level.encoder, lane.block.quality, lane.level.step, lane.block.chroma)
-    cdef int64_t bit = bits_used(lanes, l)
-    cdef int64_t place = lanes.place[l]
+    cdef int64_t bit = lanes.before.bit[l]
+    cdef int64_t place = lanes.before.place[l]
     cdef int64_t end = lanes.end[l]
-    cdef int64_t n
+    cdef int64_t event
     cdef BitReader reader
     if bit > 32 * lane.words:
         return False
+    # What the step wrote, beyond the end maybe, is nothing.
+    memset(memory + place, 0, (lanes.now.place[l] - place) * sizeof(coefficient_t))
     reader = reader_at(lane, bit)
-    state.mean = lanes.mean[l]
-    state.square = lanes.square[l]
-    state.run_bits = <int>lanes.run_bits[l]
-    n = min(events, end - place)
-    if lane.level.encoder == FAST:
-        if not decode_runs(&reader, &state, <const ContextRow*>NULL, memory + place, n, FAST):
+    state.mean = lanes.before.mean[l]
+    state.square = lanes.before.square[l]
+    state.run_bits = <int>lanes.before.run_bits[l]
+    for event in range(events):
+        if place == end:
+            break
+        if not take_event(lane, &reader, &state, memory, &place, end):
             return False
-        place += n
-        if state.run_read:  # the run goes on, or has just ended
-            n = min(<int64_t>state.run, end - place)
-            place += n
-            if place < end:
-                state.run = 0
-                if not decode_runs(
-                    &reader, &state, <const ContextRow*>NULL, memory + place, 1, FAST
-                ):
-                    return False
-                place += 1
-    else:
-        if not decode_high_bitrate(&reader, &state, memory + place, n):
-            return False
-        place += n
     if overrun(&reader):
         return False
-    lanes.mean[l] = state.mean
-    lanes.square[l] = state.square
-    lanes.run_bits[l] = <uint32_t>state.run_bits
-    lanes.place[l] = <int32_t>place
-    hold(lanes, l, bit_of(lane, &reader))
+    lanes.now.bit[l] = <uint32_t>bit_of(lane, &reader)
+    lanes.now.place[l] = <int32_t>place
+    lanes.now.mean[l] = state.mean
+    lanes.now.square[l] = state.square
+    lanes.now.run_bits[l] = <uint32_t>state.run_bits
     return True
 
 
@@ -213,17 +218,17 @@ cdef inline int64_t decode_in_lanes(
 ) noexcept nogil:
     """Decode the queue's blocks: 0, -1 without memory, -2 if one is malformed."""
     cdef Lanes lanes
-    cdef Lane lane[LANES]
-    cdef int l, event, active
-    cdef uint32_t stuck
+    cdef Lane lane[DECODER_LANES]
+    cdef int l, active
+    cdef uint32_t unusual
     cdef bint begun = False
-    cdef int64_t stride = ((most_coefficients + 63) & ~63) + STAGGER
+    cdef int64_t stride = ((most_coefficients + MOST_AHEAD + 63) & ~63) + STAGGER
     cdef const uint32_t* words = <const uint32_t*>data
     cdef coefficient_t* memory = <coefficient_t*>malloc(
-        LANES * stride * sizeof(coefficient_t))
+        DECODER_LANES * stride * sizeof(coefficient_t))
     if memory == NULL:
         return -1
-    for l in range(LANES):
+    for l in range(DECODER_LANES):
         lane[l].base = l * stride
         if not fill_lane(
             &lane[l], &lanes, l, queue, data, size, offsets, lengths, memory, coefficients
@@ -231,48 +236,47 @@ cdef inline int64_t decode_in_lanes(
             free(memory)
             return -2
     while True:
-        load_bits(&lanes, words)
-        for event in range(EVENTS):
-            if encoder == FAST:
-                step_fast(&lanes)
+        if encoder == FAST:
+            step(&lanes, words, FAST, sizeof(coefficient_t) == 4)
+            store_values(&lanes, memory, FAST)
+        else:
+            step(&lanes, words, HIGH_BITRATE, sizeof(coefficient_t) == 4)
+            store_values(&lanes, memory, HIGH_BITRATE)
+        unusual = 0
+        for l in range(DECODER_LANES):
+            unusual |= lanes.unusual[l]
+        if unusual == 0:
+            continue
+        active = 0
+        for l in range(DECODER_LANES):
+            active += lane[l].active
+        if active == 0:
+            free(memory)
+            return 0
+        for l in range(DECODER_LANES):
+            if not lanes.unusual[l]:
+                continue
+            if not lane[l].active:
+                park(&lanes, l, lane[l].base)
+                continue
+            if lanes.before.place[l] < lanes.end[l]:
+                if not take_events(
+                    &lane[l], &lanes, l, memory,
+                    EVENTS if active >= FEWEST_LANES else lanes.end[l] - lanes.before.place[l]
+                ):
+                    free(memory)
+                    return -2
             else:
-                step_high_bitrate(&lanes)
-            for l in range(LANES):
-                memory[lanes.target[l]] = <coefficient_t>lanes.value[l]
-            if event > 0:
-                continue
-            stuck = 0
-            for l in range(LANES):
-                stuck |= lanes.stuck[l]
-            if stuck == 0:
-                continue
-            active = 0
-            for l in range(LANES):
-                active += lane[l].active
-            if active == 0:
-                free(memory)
-                return 0
-            for l in range(LANES):
-                if not lane[l].active or not lanes.stuck[l]:
-                    continue
-                if lanes.place[l] < lanes.end[l]:
-                    if not take_event(
-                        &lane[l], &lanes, l, memory,
-                        1 if active >= FEWEST_LANES else lanes.end[l] - lanes.place[l]
-                    ):
-                        free(memory)
-                        return -2
-                else:
-                    deliver(&lane[l], memory, coefficients)
-                    lane[l].component += 1
-                    if bits_used(&lanes, l) > 32 * lane[l].words or not begin_pass(
-                        &lane[l], &lanes, l, memory, coefficients, bits_used(&lanes, l), &begun
-                    ):
-                        free(memory)
-                        return -2
-                    if not begun and not fill_lane(
-                        &lane[l], &lanes, l, queue, data, size, offsets, lengths, memory,
-                        coefficients
-                    ):
-                        free(memory)
-                        return -2
+                deliver(&lane[l], memory, coefficients)
+                lane[l].component += 1
+                if lanes.before.bit[l] > 32 * lane[l].words or not begin_pass(
+                    &lane[l], &lanes, l, memory, coefficients, lanes.before.bit[l], &begun
+                ):
+                    free(memory)
+                    return -2
+                if not begun and not fill_lane(
+                    &lane[l], &lanes, l, queue, data, size, offsets, lengths, memory,
+                    coefficients
+                ):
+                    free(memory)
+                    return -2

@@ -1,19 +1,22 @@
-"""One event of sixteen passes at a time, decoded in vectors (format, sections 4 and 9).
+"""Four events of sixteen passes at a time, decoded in vectors (format, sections 4 and 9).
 
 Blocks are independent, so each lane of a vector can decode one of its own. An event is a
-coefficient, with Fast after an optional run of zeros. All lanes take an event at the same time from
-the 33 to 64 bits that were loaded for them. A lane whose event is unusual (an escape of twelve
-zeros, the end of its pass) or longer than the bits left does not move: after the next loading it
-can only be the former, and lane_decoder.pxd sees to it.
+coefficient, with Fast after an optional run of zeros. All lanes take four events at the same time
+from the 33 to 64 bits that were loaded for them. Where one of these is unusual (an escape of twelve
+zeros, bits that were not loaded, the end of the pass), nothing of the step holds for the lane, and
+lane_decoder.pxd takes it back.
 
-Every statement of a step is on arrays of sixteen numbers, and choices are made by masks, so that
-the compiler makes vectors of the whole body. Nothing overflows that it would not in the scalar
-decoder: after usual events magnitudes are below 200 (Fast) or 2^23 (HighBitrate).
+Every statement of an event is on arrays of sixteen numbers, and choices are made without branches,
+so that the compiler makes vectors of the whole body. Nothing overflows that it would not in the
+scalar decoder: lanes with larger means than MOST_MEAN take no step, and in usual events magnitudes
+are below 200 (Fast) or 2^23 (HighBitrate).
 """
 from libc.stdint cimport int32_t, int64_t, uint32_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
+from gfwx.kernels.adaptive cimport FAST
 from gfwx.kernels.geometry cimport coefficient_t
+from gfwx.kernels.golomb_rice cimport ESCAPE
 
 cdef extern from *:
     """
@@ -54,12 +57,26 @@ cdef extern from *:
     """
     bint LANES_PAY "GFWX_LANES_PAY"
 
+cdef extern from *:
+    """
+    #if defined(__GNUC__)
+    typedef const uint32_t *__restrict__ gfwx_words;
+    #else
+    typedef const uint32_t *gfwx_words;
+    #endif
+    """
+    ctypedef const uint32_t* words_t "gfwx_words"  # that no store changes: else nothing is gathered
+
 cdef enum:
     LANES = 16
+    DECODER_LANES = 32    # two vectors in turn, as each waits for the bits that it has just used
     FEWEST_BLOCKS = 8     # for which lanes are worth their setting up
     LEAST_PASS = 64       # coefficients; so few are not worth a lane
     MOST_BLOCK_BITS = 8   # larger blocks do not fit the caches sixteen at a time
     STAGGER = 128         # coefficients: lanes' memory must not share cache sets
+    MOST_MEAN = (1 << 15) - 1               # whose square and thresholds fit
+    MOST_HIGH_BITRATE_MEAN = (1 << 22) - 1  # of which log2_of is exact for a whole step
+    EVENTS = 4            # of a step
 
 
 cdef inline void copy(
@@ -74,141 +91,221 @@ cdef inline void copy(
         memcpy(target, source, n * sizeof(coefficient_t))
 
 
+cdef struct Progress:  # of the lanes in their passes
+    uint32_t bit[DECODER_LANES]       # used of the block
+    int32_t place[DECODER_LANES]      # where in the lanes' memory the next coefficient goes
+    uint32_t mean[DECODER_LANES]      # as in Pass
+    uint32_t square[DECODER_LANES]
+    uint32_t run_bits[DECODER_LANES]
+
+
+cdef struct Window:
+    uint32_t high[DECODER_LANES]      # the next 64 bits
+    uint32_t low[DECODER_LANES]
+    uint32_t end[DECODER_LANES]       # bit of the block up to which they are valid
+    uint32_t least[DECODER_LANES]     # of all that ``high`` was when its zeros counted
+    uint32_t exceeded[DECODER_LANES]  # all ones where more bits were used than were loaded
+
+
 cdef struct Lanes:
-    uint32_t high[LANES]      # the next 64 bits
-    uint32_t low[LANES]
-    uint32_t left[LANES]      # how many of them are valid
-    int32_t word[LANES]       # the block's first word in the file
-    uint32_t bit[LANES]       # used of the block when the bits were loaded
-    uint32_t limit[LANES]     # bits that the block has
-    uint32_t mean[LANES]      # as in Pass
-    uint32_t square[LANES]
-    uint32_t run_bits[LANES]
-    uint32_t first_threshold[LANES]  # 250 for chroma, else 100
-    int32_t place[LANES]      # where in the lanes' memory the next coefficient goes
-    int32_t end[LANES]        # and where the pass ends
-    int32_t value[LANES]      # the coefficient decoded, 0 if the lane did not move
-    int32_t target[LANES]     # and where it goes
-    uint32_t stuck[LANES]     # all ones if the lane did not move
+    Progress now
+    Progress before           # the last step
+    int32_t word[DECODER_LANES]       # the block's first word in the file
+    uint32_t limit[DECODER_LANES]     # bits that the block has
+    uint32_t first_threshold[DECODER_LANES]  # 250 for chroma, else 100
+    int32_t end[DECODER_LANES]        # of the pass in the lanes' memory
+    int32_t value[EVENTS][DECODER_LANES]   # the coefficients decoded
+    int32_t target[EVENTS][DECODER_LANES]  # and where they go
+    uint32_t unusual[DECODER_LANES]   # all ones if the step does not hold
 
 
-cdef inline void load_bits(Lanes* lanes, const uint32_t* words) noexcept nogil:
-    """Account for the bits used and load the next.
+cdef inline void load_bits(
+    const Lanes* lanes, const uint32_t* bits_used, Window* window, words_t words, bint first_time
+) noexcept nogil:
+    """Load the next bits; ``first_time`` in a step is a constant where this is called.
 
     A lane in a malformed block may have used more than there are; it goes on with what follows
     the last of them, and is found out at the end of its pass.
     """
     cdef int l
-    cdef uint32_t shift, bit
-    cdef uint32_t bits[LANES]
-    cdef uint32_t first[LANES]  # loaded before the rest: the compiler must see that no store
-    cdef uint32_t second[LANES]  # changes them
-    for l in range(LANES):
-        bits[l] = lanes.bit[l] + 64 - (lanes.bit[l] & 31) - lanes.left[l]
-        bit = bits[l] if bits[l] < lanes.limit[l] else lanes.limit[l]
-        first[l] = words[lanes.word[l] + <int32_t>(bit >> 5)]
-        second[l] = words[lanes.word[l] + <int32_t>(bit >> 5) + 1]
-    for l in range(LANES):
-        shift = bits[l] & 31
-        lanes.bit[l] = bits[l]
-        lanes.high[l] = (first[l] << shift) | ((second[l] >> 1) >> (31 - shift))
-        lanes.low[l] = second[l] << shift
-        lanes.left[l] = 64 - shift
+    cdef uint32_t shift, bit, first, second
+    cdef int32_t place
+    for l in range(DECODER_LANES):
+        bit = bits_used[l]
+        shift = bit & 31
+        window.exceeded[l] = 0 if first_time else -<uint32_t>(bit > window.end[l])
+        window.end[l] = (bit | 31) + 33
+        bit = bit if bit < lanes.limit[l] else lanes.limit[l]
+        place = lanes.word[l] + <int32_t>(bit >> 5)
+        first = words[place]
+        second = (words + 1)[place]
+        window.high[l] = (first << shift) | ((second >> 1) >> (31 - shift))
+        window.low[l] = second << shift
 
 
-cdef inline void step_fast(Lanes* lanes) noexcept nogil:
+cdef inline void decode_fast(
+    const Progress* before, Progress* after, Window* window, int32_t* values, int32_t* targets,
+    const uint32_t* first_threshold,
+) noexcept nogil:
     cdef int l
-    cdef uint32_t k, active, zeros, run, used, high, low, mean, square, e, three, row, signed_
-    cdef uint32_t code, magnitude, length, fine, new_k, change, negative
-    cdef int32_t place, value
-    for l in range(LANES):
+    cdef uint32_t k, zeros, run, length, high, low, mean, square, row, code, m, least, bit
+    cdef uint32_t new_mean, new_square, new_k
+    cdef int32_t place, excess, limit, sq, value
+    cdef bint counted, reached, is_signed
+    for l in range(DECODER_LANES):
+        high = window.high[l]
+        low = window.low[l]
+        least = window.least[l]
+        bit = before.bit[l]
+        place = before.place[l]
+        mean = before.mean[l]
+        square = before.square[l]
         # The run: k is 0 where zeros are not counted, else 1 to 4.
-        k = lanes.run_bits[l]
-        active = -<uint32_t>(k != 0)
-        zeros = zeros_ahead(lanes.high[l])
-        run = (((zeros - 1) << (k & 7)) + (lanes.high[l] >> ((31 - zeros - k) & 31))) & active
-        used = (zeros + 1 + k) & active & 31
-        fine = -<uint32_t>(zeros < 12) | ~active
-        high = (lanes.high[l] << used) | ((lanes.low[l] >> 1) >> (31 - used))
-        low = lanes.low[l] << used
-        # The class: see code_of. With S the bits after the prefix are k - 1 and a sign, so that
-        # there are always as many as the row's number.
-        mean = lanes.mean[l]
-        square = lanes.square[l]
-        e = mean * mean
-        three = 3 * square
-        row = (
-            <uint32_t>(e >= 2 * square + lanes.first_threshold[l])
-            + <uint32_t>(e >= 2 * square + 950) + <uint32_t>(e >= three + 3000)
-            + <uint32_t>(e >= three + 12000) + <uint32_t>(e >= 4 * square + 44000)
-        )
-        signed_ = (
-            (<uint32_t>(row == 2) & <uint32_t>(e < 5 * square + 400))
-            | (<uint32_t>(row == 3) & <uint32_t>(e < 5 * square + 3000))
-            | (<uint32_t>(row == 4) & <uint32_t>(e < 6 * square + 12000)) | <uint32_t>(row == 5)
-        )
+        k = before.run_bits[l]
+        counted = k != 0
         zeros = zeros_ahead(high)
-        code = ((zeros - 1) << row) + (high >> ((31 - zeros - row) & 31))
-        magnitude = (code + 1 - signed_) >> 1
-        length = (zeros + 1 + row - (signed_ & <uint32_t>(magnitude == 0))) & 31
-        place = lanes.place[l] + <int32_t>run
-        fine &= (
-            -<uint32_t>(zeros < 12) & -<uint32_t>(used + length <= lanes.left[l])
-            & -<uint32_t>(place < lanes.end[l])
-        )
+        least = high if high < least else least
+        run = ((zeros - 1) << k) + (high >> ((31 - zeros - k) & 31))
+        run = run if counted else 0
+        length = (zeros + 1 + k) & 31
+        length = length if counted else 0
+        bit += length
         high = (high << length) | ((low >> 1) >> (31 - length))
         low = low << length
-        negative = (code & 1) - 1
-        value = <int32_t>((magnitude ^ negative) - negative)
-        value -= <int32_t>(active & 1 & negative)
-        mean = ((15 * mean + 7) >> 4) + magnitude
-        square = ((15 * square + 7) >> 4) + magnitude * magnitude
-        new_k = (
-            <uint32_t>(mean < 1) + <uint32_t>(mean < 2) + <uint32_t>(mean < 4)
-            + <uint32_t>(mean < 8)
-        )
-        change = -<uint32_t>(magnitude == 0) ^ active
-        new_k = (new_k & change) | (k & ~change)
-        lanes.high[l] = (high & fine) | (lanes.high[l] & ~fine)
-        lanes.low[l] = (low & fine) | (lanes.low[l] & ~fine)
-        lanes.left[l] -= (used + length) & fine
-        lanes.mean[l] = (mean & fine) | (lanes.mean[l] & ~fine)
-        lanes.square[l] = (square & fine) | (lanes.square[l] & ~fine)
-        lanes.run_bits[l] = (new_k & fine) | (k & ~fine)
-        place = (place & <int32_t>fine) | (lanes.place[l] & <int32_t>~fine)
-        lanes.target[l] = place
-        lanes.place[l] = place - <int32_t>fine
-        lanes.value[l] = value & <int32_t>fine
-        lanes.stuck[l] = ~fine
+        # The class: see code_of. Differences do not overflow, as means are small.
+        sq = <int32_t>square
+        excess = <int32_t>(mean * mean) - (sq << 1)
+        row = 1 if excess >= <int32_t>first_threshold[l] else 0
+        reached = excess >= 950
+        row = 2 if reached else row
+        limit = 400 if reached else -0x80000000
+        excess -= sq
+        reached = excess >= 3000
+        row = 3 if reached else row
+        limit = 3000 if reached else limit
+        reached = excess >= 12000
+        row = 4 if reached else row
+        limit = 12000 + sq if reached else limit
+        excess -= sq
+        reached = excess >= 44000
+        row = 5 if reached else row
+        limit = 0x7fffffff if reached else limit
+        excess -= sq
+        is_signed = excess < limit
+        # The coefficient. With S the bits after the prefix are k - 1 and a sign, so that there are
+        # always as many as the row's number; a zero has no sign.
+        zeros = zeros_ahead(high)
+        least = high if high < least else least
+        code = ((zeros - 1) << row) + (high >> ((31 - zeros - row) & 31))
+        m = code if is_signed else code + 1
+        m >>= 1
+        length = zeros + 1 + row
+        length = length - 1 if is_signed & (m == 0) else length
+        length &= 31
+        bit += length
+        window.high[l] = (high << length) | ((low >> 1) >> (31 - length))
+        window.low[l] = low << length
+        window.least[l] = least
+        value = -1 if counted else 0
+        values[l] = <int32_t>m if code & 1 else value - <int32_t>m
+        targets[l] = place + <int32_t>run
+        # The state.
+        new_mean = mean + m - ((mean + 8) >> 4)
+        new_square = square + m * m - ((square + 8) >> 4)
+        new_k = run_bits_of(new_mean)
+        after.bit[l] = bit
+        after.place[l] = place + <int32_t>run + 1
+        after.mean[l] = new_mean
+        after.square[l] = new_square
+        after.run_bits[l] = new_k if (m == 0) == (k == 0) else k
 
 
-cdef inline void step_high_bitrate(Lanes* lanes) noexcept nogil:
+cdef inline void decode_high_bitrate(
+    const Progress* before, Progress* after, Window* window, int32_t* values
+) noexcept nogil:
     cdef int l
-    cdef uint32_t k, zeros, code, length, high, low, mean, fine, negative, magnitude
-    cdef int32_t place, value
-    for l in range(LANES):
-        mean = lanes.mean[l]
+    cdef uint32_t k, zeros, code, length, high, low, mean, m, least
+    for l in range(DECODER_LANES):
+        high = window.high[l]
+        low = window.low[l]
+        least = window.least[l]
+        mean = before.mean[l]
         k = log2_of(mean | 8) - 3
-        zeros = zeros_ahead(lanes.high[l])
-        fine = (
-            -<uint32_t>(zeros < 12) & -<uint32_t>(k < 19)
-            & -<uint32_t>(zeros + 1 + k <= lanes.left[l])
-            & -<uint32_t>(lanes.place[l] < lanes.end[l])
-        )
-        code = ((zeros - 1) << (k & 31)) + (lanes.high[l] >> ((31 - zeros - k) & 31))
+        zeros = zeros_ahead(high)
+        window.least[l] = high if high < least else least
+        code = ((zeros - 1) << k) + (high >> ((31 - zeros - k) & 31))
         length = (zeros + 1 + k) & 31
-        high = (lanes.high[l] << length) | ((lanes.low[l] >> 1) >> (31 - length))
-        low = lanes.low[l] << length
-        magnitude = (code + 1) >> 1
-        negative = (code & 1) - 1
-        value = <int32_t>((magnitude ^ negative) - negative)
-        mean = ((15 * mean + 7) >> 4) + magnitude
-        lanes.high[l] = (high & fine) | (lanes.high[l] & ~fine)
-        lanes.low[l] = (low & fine) | (lanes.low[l] & ~fine)
-        lanes.left[l] -= length & fine
-        lanes.mean[l] = (mean & fine) | (lanes.mean[l] & ~fine)
-        place = lanes.place[l]
-        lanes.target[l] = place
-        lanes.place[l] = place - <int32_t>fine
-        lanes.value[l] = value & <int32_t>fine
-        lanes.stuck[l] = ~fine
+        window.high[l] = (high << length) | ((low >> 1) >> (31 - length))
+        window.low[l] = low << length
+        m = (code + 1) >> 1
+        values[l] = <int32_t>m if code & 1 else -<int32_t>m
+        after.bit[l] = before.bit[l] + length
+        after.place[l] = before.place[l] + 1
+        after.mean[l] = mean + m - ((mean + 8) >> 4)
+        after.square[l] = 0
+        after.run_bits[l] = 0
+
+
+cdef inline void find_unusual(
+    Lanes* lanes, const Window* window, uint32_t most_mean
+) noexcept nogil:
+    cdef int l
+    for l in range(DECODER_LANES):
+        lanes.unusual[l] = -<uint32_t>(
+            (window.exceeded[l] != 0) | (window.least[l] < <uint32_t>1 << (32 - ESCAPE))
+            | (lanes.now.bit[l] > window.end[l]) | (lanes.now.place[l] > lanes.end[l])
+            | (lanes.before.mean[l] > most_mean))
+
+
+cdef inline void step(
+    Lanes* lanes, words_t words, int encoder, bint load_twice
+) noexcept nogil:
+    """Decode the next four events of all lanes.
+
+    ``encoder`` and ``load_twice``, for coefficients of many bits, are constants where this is
+    called.
+    """
+    cdef Progress* now = &lanes.now
+    cdef Progress later[EVENTS - 1]
+    cdef Window window
+    cdef const uint32_t* threshold = lanes.first_threshold
+    lanes.before = lanes.now
+    memset(window.least, 255, sizeof(window.least))
+    load_bits(lanes, now.bit, &window, words, True)
+    if encoder == FAST:
+        decode_fast(now, &later[0], &window, lanes.value[0], lanes.target[0], threshold)
+        decode_fast(&later[0], &later[1], &window, lanes.value[1], lanes.target[1], threshold)
+        if load_twice:
+            load_bits(lanes, later[1].bit, &window, words, False)
+        decode_fast(&later[1], &later[2], &window, lanes.value[2], lanes.target[2], threshold)
+        decode_fast(&later[2], now, &window, lanes.value[3], lanes.target[3], threshold)
+        find_unusual(lanes, &window, MOST_MEAN)
+    else:
+        decode_high_bitrate(now, &later[0], &window, lanes.value[0])
+        decode_high_bitrate(&later[0], &later[1], &window, lanes.value[1])
+        if load_twice:
+            load_bits(lanes, later[1].bit, &window, words, False)
+        decode_high_bitrate(&later[1], &later[2], &window, lanes.value[2])
+        decode_high_bitrate(&later[2], now, &window, lanes.value[3])
+        find_unusual(lanes, &window, MOST_HIGH_BITRATE_MEAN)
+
+
+cdef inline void store_values(
+    const Lanes* lanes, coefficient_t* memory, int encoder
+) noexcept nogil:
+    """Put the decoded coefficients where they belong; with HighBitrate they lie side by side."""
+    cdef int event, l
+    cdef coefficient_t values[EVENTS * DECODER_LANES]
+    if encoder == FAST:
+        for event in range(EVENTS):
+            for l in range(DECODER_LANES):
+                memory[lanes.target[event][l]] = <coefficient_t>lanes.value[event][l]
+    else:
+        for l in range(DECODER_LANES):
+            values[4 * l] = <coefficient_t>lanes.value[0][l]
+            values[4 * l + 1] = <coefficient_t>lanes.value[1][l]
+            values[4 * l + 2] = <coefficient_t>lanes.value[2][l]
+            values[4 * l + 3] = <coefficient_t>lanes.value[3][l]
+        for l in range(DECODER_LANES):
+            memcpy(
+                memory + lanes.before.place[l], values + 4 * l, EVENTS * sizeof(coefficient_t))

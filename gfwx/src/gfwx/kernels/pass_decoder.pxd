@@ -64,6 +64,7 @@ cdef inline bint decode_runs(
         if run > 0:
             skipped = min(<int64_t>run, n - i)
             run -= <uint32_t>skipped
+            memset(row + i, 0, skipped * sizeof(coefficient_t))
             i += skipped
             if i == n:
                 break
