@@ -168,18 +168,18 @@ cdef inline void code_classes(
             excess = <int32_t>(mean * mean) - (sq << 1)
             row = 1 if excess >= <int32_t>first_threshold[l] else 0
             reached = excess >= 950
-            row = 2 if reached else row
+            row += reached
             limit = 400 if reached else -0x80000000
             excess -= sq
             reached = excess >= 3000
-            row = 3 if reached else row
+            row += reached
             limit = 3000 if reached else limit
             reached = excess >= 12000
-            row = 4 if reached else row
+            row += reached
             limit = 12000 + sq if reached else limit
             excess -= sq
             reached = excess >= 44000
-            row = 5 if reached else row
+            row += reached
             limit = 0x7fffffff if reached else limit
             excess -= sq
             is_signed = excess < limit
@@ -190,7 +190,7 @@ cdef inline void code_classes(
         m = magnitude(s)
         y = 2 * m
         y = y + one if is_signed else y - one
-        bits = row - 1 if is_signed & (m == 0) else row
+        bits = row - <uint32_t>(is_signed & (m == 0))
         zeros = y >> bits
         code = (<uint32_t>1 << bits) | (y & ((<uint32_t>1 << bits) - 1))
         length = zeros + 1 + bits
@@ -229,7 +229,7 @@ cdef inline void code_high_bitrate(
         s = values[l]
         mean = before.mean[l]
         most_zeros = longest[l]
-        k = log2_of(mean | 8) - 3
+        k = (log2_of(mean | 8) - 3) & 31  # out of range only where the lane takes no step
         m = magnitude(s)
         one = 1 if s > 0 else 0
         number = 2 * m - one
@@ -287,7 +287,6 @@ cdef inline void step(
 
     ``encoder`` is a constant where this is called; only Contextual has classes.
     """
-    cdef int l
     cdef Adaptive* state = &lanes.state
     cdef Adaptive states[STEP - 1]
     cdef Codes codes[STEP]

@@ -1,9 +1,10 @@
-"""Sixteen blocks decoded side by side; see lane_steps.pxd for what happens at each step.
+"""32 blocks decoded side by side; see lane_steps.pxd for what happens at each step.
 
 A lane decodes a pass into memory of its own, in coding order, from where whole rows are copied to
-the plane. Passes are begun and ended one lane at a time, and unusual events are left to the
-scalar decoder, so that it alone knows the rare rules. A lane that has ended its block takes
-the next from the queue; the last few blocks are finished by the scalar decoder.
+the plane. Passes are begun and ended one lane at a time. A lane in which a step met something
+unusual goes back to before it and leaves the step's events to the scalar decoder, so that this
+alone knows the rare rules. A lane that has ended its block takes the next from the queue; the
+last few blocks are finished by the scalar decoder.
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
@@ -146,7 +147,7 @@ cdef inline bint take_events(
     cdef int64_t bit = lanes.before.bit[l]
     cdef int64_t place = lanes.before.place[l]
     cdef int64_t end = lanes.end[l]
-    cdef int64_t event
+    cdef int64_t _
     cdef BitReader reader
     if bit > 32 * lane.words:
         return False
@@ -156,7 +157,7 @@ cdef inline bint take_events(
     state.mean = lanes.before.mean[l]
     state.square = lanes.before.square[l]
     state.run_bits = <int>lanes.before.run_bits[l]
-    for event in range(events):
+    for _ in range(events):
         if place == end:
             break
         if not take_event(lane, &reader, &state, memory, &place, end):

@@ -1,9 +1,10 @@
 """Sixteen blocks encoded side by side; see lane_codes.pxd for what happens at each step.
 
 The coefficients of sixteen passes are first laid out in coding order; then all lanes step through
-them together, a shorter pass resting at the end. Codes that a step leaves out are put by the
-scalar encoder, so that it alone knows the rare rules; a block with very many of them, for which
-the lane's memory would not do, is left to it altogether.
+them together, those of shorter passes going on for nothing after their end. What a step leaves
+out, and the last coefficients of a pass, are encoded by the scalar encoder, so that it alone knows
+the rare rules; a block with very many unusual codes, for which the lane's memory would not do, is
+left to it altogether.
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.stdlib cimport calloc, free, malloc

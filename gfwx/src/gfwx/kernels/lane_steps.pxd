@@ -1,15 +1,15 @@
-"""Four events of sixteen passes at a time, decoded in vectors (format, sections 4 and 9).
+"""Four events of many passes at a time, decoded in vectors (format, sections 4 and 9).
 
 Blocks are independent, so each lane of a vector can decode one of its own. An event is a
 coefficient, with Fast after an optional run of zeros. All lanes take four events at the same time
-from the 33 to 64 bits that were loaded for them. Where one of these is unusual (an escape of twelve
-zeros, bits that were not loaded, the end of the pass), nothing of the step holds for the lane, and
-lane_decoder.pxd takes it back.
+from the 33 to 64 bits that were loaded for them, once or twice. Where one of these is unusual (an
+escape of twelve zeros, bits that were not loaded, the end of the pass), nothing of the step holds
+for the lane, and lane_decoder.pxd takes it back.
 
-Every statement of an event is on arrays of sixteen numbers, and choices are made without branches,
-so that the compiler makes vectors of the whole body. Nothing overflows that it would not in the
-scalar decoder: lanes with larger means than MOST_MEAN take no step, and in usual events magnitudes
-are below 200 (Fast) or 2^23 (HighBitrate).
+Every statement of an event is on arrays of a number for each lane, and choices are made without
+branches, so that the compiler makes vectors of the whole body. Nothing overflows that it would not
+in the scalar decoder: lanes with larger means than MOST_MEAN take no step, and in usual events
+magnitudes are below 200 (Fast) or 2^23 (HighBitrate).
 """
 from libc.stdint cimport int32_t, int64_t, uint32_t
 from libc.string cimport memcpy, memset
@@ -68,7 +68,7 @@ cdef extern from *:
     ctypedef const uint32_t* words_t "gfwx_words"  # that no store changes: else nothing is gathered
 
 cdef enum:
-    LANES = 16
+    LANES = 16            # to encode
     DECODER_LANES = 32    # two vectors in turn, as each waits for the bits that it has just used
     FEWEST_BLOCKS = 8     # for which lanes are worth their setting up
     LEAST_PASS = 64       # coefficients; so few are not worth a lane
@@ -177,18 +177,18 @@ cdef inline void decode_fast(
         excess = <int32_t>(mean * mean) - (sq << 1)
         row = 1 if excess >= <int32_t>first_threshold[l] else 0
         reached = excess >= 950
-        row = 2 if reached else row
+        row += reached
         limit = 400 if reached else -0x80000000
         excess -= sq
         reached = excess >= 3000
-        row = 3 if reached else row
+        row += reached
         limit = 3000 if reached else limit
         reached = excess >= 12000
-        row = 4 if reached else row
+        row += reached
         limit = 12000 + sq if reached else limit
         excess -= sq
         reached = excess >= 44000
-        row = 5 if reached else row
+        row += reached
         limit = 0x7fffffff if reached else limit
         excess -= sq
         is_signed = excess < limit
@@ -230,7 +230,7 @@ cdef inline void decode_high_bitrate(
         low = window.low[l]
         least = window.least[l]
         mean = before.mean[l]
-        k = log2_of(mean | 8) - 3
+        k = (log2_of(mean | 8) - 3) & 31  # out of range only where the step does not hold
         zeros = zeros_ahead(high)
         window.least[l] = high if high < least else least
         code = ((zeros - 1) << k) + (high >> ((31 - zeros - k) & 31))
