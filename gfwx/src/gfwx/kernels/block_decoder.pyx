@@ -6,11 +6,12 @@ decoded sixteen at a time where that pays, all others one by one.
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t, uintptr_t
 from libc.stdlib cimport free
 
-from gfwx.kernels.adaptive cimport CONTEXTUAL, FAST, HIGH_BITRATE
+from gfwx.kernels.adaptive cimport CONTEXTUAL, TURBO
 from gfwx.kernels.bits cimport BitReader, reader_of
 from gfwx.kernels.blocks cimport Block, Level, block_at
 from gfwx.kernels.context cimport ContextRow, make_context
 from gfwx.kernels.geometry cimport Component, Memory, coefficient_t
+from gfwx.kernels.lane_contextual_decoder cimport decode_side_by_side
 from gfwx.kernels.lane_decoder cimport decode_in_lanes
 from gfwx.kernels.lane_steps cimport FEWEST_BLOCKS, LANES_PAY, MOST_BLOCK_BITS
 from gfwx.kernels.pass_decoder cimport decode_pass
@@ -60,11 +61,19 @@ cdef int64_t decode_blocks(
     cdef int block_bits = <int>queue.runs[5]
     cdef int encoder = <int>queue.runs[6]
     cdef int64_t side = (<int64_t>1) << block_bits
+    cdef int64_t result
+    cdef ContextRow context
     if (
-        LANES_PAY and (encoder == FAST or encoder == HIGH_BITRATE)
-        and block_bits <= MOST_BLOCK_BITS and queue.count >= FEWEST_BLOCKS
-        and <uintptr_t>data % sizeof(uint32_t) == 0 and size >> 2 < 1 << 30
+        LANES_PAY and encoder != TURBO and block_bits <= MOST_BLOCK_BITS
+        and queue.count >= FEWEST_BLOCKS and <uintptr_t>data % sizeof(uint32_t) == 0 and size >> 2 < 1 << 30
     ):
+        if encoder == CONTEXTUAL:
+            if make_context(&context, side, <coefficient_t>0):
+                return NO_MEMORY
+            result = decode_side_by_side(
+                queue, data, size, offsets, lengths, coefficients, side, &context)
+            free(context.memory)
+            return result
         return decode_in_lanes(
             queue, data, size, offsets, lengths, coefficients, encoder, side * side)
     return decode_one_by_one(queue, data, offsets, lengths, coefficients, encoder)

@@ -221,19 +221,25 @@ cdef inline void prepare_row(
         sum_at_edge(context, sibling, near, far, i)
 
 
-cdef inline uint32_t weight_at(const ContextRow* context, int64_t i) noexcept nogil:
-    """The sum of the weights of all neighbors, left ones included."""
-    cdef int64_t d = context.distance
+cdef inline uint32_t total_weight(
+    int64_t i, int64_t n, bint whole, bint near, bint far
+) noexcept nogil:
+    """The sum of the weights of all neighbors of a coefficient in a row of n."""
+    cdef int64_t d = 2 if whole else 1
     cdef uint32_t weight = 2
+    if whole and (i | 1) < n:
+        weight += 4 if i & 1 else 2
+    if near and i >= d:
+        weight += 12 if i + d < n else 10
+    if far and i >= 2 * d:
+        weight += 6 if i + 2 * d < n else 5
+    return weight
+
+
+cdef inline uint32_t weight_at(const ContextRow* context, int64_t i) noexcept nogil:
     if context.first <= i < context.last:
         return (24 if i & 1 else 22) if context.whole else 20
-    if context.whole and (i | 1) < context.n:
-        weight += 4 if i & 1 else 2
-    if context.near and i >= d:
-        weight += 12 if i + d < context.n else 10
-    if context.far and i >= 2 * d:
-        weight += 6 if i + 2 * d < context.n else 5
-    return weight
+    return total_weight(i, context.n, context.whole, context.near, context.far)
 
 
 cdef inline uint32_t mean_of(uint32_t sum, uint32_t weight) noexcept nogil:

@@ -38,6 +38,35 @@ cdef inline bint decode_high_bitrate(
     return True
 
 
+cdef inline bint decode_coefficient(
+    BitReader* reader, Pass* state, int32_t* value, int encoder
+) noexcept nogil:
+    """The coefficient after a run, if there was one; with Contextual, its context is in the
+    state. ``encoder`` is a constant where this is called."""
+    cdef bint counted = state.run_read
+    cdef int32_t s = 0
+    cdef uint32_t m
+    cdef Code code
+    if encoder == TURBO:
+        code.bits, code.signed = 1, False
+    else:
+        code = code_of(state.mean, state.square, state.chroma)
+    if not get_value(reader, code, &s):
+        return False
+    if encoder == FAST:
+        m = magnitude(s)
+        state.mean = decayed(state.mean) + m
+        state.square = decayed(state.square) + saturated_square(m)
+    if encoder != TURBO and (s == 0) == (state.run_bits == 0):
+        if encoder == FAST:
+            state.run_bits = fast_run_bits(state.mean)
+        else:
+            state.run_bits = contextual_run_bits(state.mean, state.square, state.lossless)
+    value[0] = s - 1 if counted and s <= 0 else s
+    state.run_read = False
+    return True
+
+
 cdef inline bint decode_runs(
     BitReader* reader, Pass* state, const ContextRow* context, coefficient_t* row, int64_t n,
     int encoder,
@@ -46,57 +75,28 @@ cdef inline bint decode_runs(
     cdef int64_t i = 0
     cdef int64_t skipped
     cdef int32_t s = 0
-    cdef uint32_t m, mean, square
-    cdef bint counted
-    cdef Code code
-    cdef BitReader bits = reader[0]
-    cdef uint32_t run = state.run
-    cdef int run_bits = state.run_bits
-    cdef bint run_read = state.run_read
-    cdef bint chroma = state.chroma
-    mean = state.mean
-    square = state.square
+    cdef BitReader bits = reader[0]  # copies, of which no store to the row can change anything
+    cdef Pass now = state[0]
     while i < n:
-        if run_bits and not run_read:
-            if not get_unsigned(&bits, run_bits, &run):
+        if now.run_bits and not now.run_read:
+            if not get_unsigned(&bits, now.run_bits, &now.run):
                 return False
-            run_read = True
-        if run > 0:
-            skipped = min(<int64_t>run, n - i)
-            run -= <uint32_t>skipped
+            now.run_read = True
+        if now.run > 0:
+            skipped = min(<int64_t>now.run, n - i)
+            now.run -= <uint32_t>skipped
             memset(row + i, 0, skipped * sizeof(coefficient_t))
             i += skipped
             if i == n:
                 break
-        counted = run_read
-        run_read = False
-        if encoder == TURBO:
-            code.bits, code.signed = 1, False
-        else:
-            if encoder == CONTEXTUAL:
-                context_at(context, row, i, &mean, &square)
-            code = code_of(mean, square, chroma)
-        if not get_value(&bits, code, &s):
+        if encoder == CONTEXTUAL:
+            context_at(context, row, i, &now.mean, &now.square)
+        if not decode_coefficient(&bits, &now, &s, encoder):
             return False
-        if encoder == FAST:
-            m = magnitude(s)
-            mean = decayed(mean) + m
-            square = decayed(square) + saturated_square(m)
-        if encoder != TURBO and (s == 0) == (run_bits == 0):
-            if encoder == FAST:
-                run_bits = fast_run_bits(mean)
-            else:
-                run_bits = contextual_run_bits(mean, square, state.lossless)
-        if counted and s <= 0:
-            s -= 1
         row[i] = <coefficient_t>s
         i += 1
     reader[0] = bits
-    state.mean = mean
-    state.square = square
-    state.run = run
-    state.run_bits = run_bits
-    state.run_read = run_read
+    state[0] = now
     return True
 
 
