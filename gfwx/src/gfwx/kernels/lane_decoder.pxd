@@ -21,10 +21,12 @@ from gfwx.kernels.golomb_rice cimport get_signed
 from gfwx.kernels.lane_steps cimport (
     DECODER_LANES, EVENTS, LEAST_PASS, STAGGER, Lanes, copy, step, store_values,
 )
+from gfwx.kernels.pages cimport prefetch_for_writing
 from gfwx.kernels.pass_decoder cimport decode_high_bitrate, decode_pass, decode_runs
 from gfwx.kernels.queue cimport Queue, take_block
 
 cdef enum:
+    ROWS_AHEAD = 8        # fetched while a row is copied; even, as rows alternate
     MOST_AHEAD = 2560     # coefficients to which a step may write beyond the end of a pass
     FEWEST_LANES = 4      # with fewer blocks at work the scalar decoder is faster
     MOST_WORDS = 1 << 26  # in a block, so that its bits can be counted in 32 bits
@@ -65,10 +67,15 @@ cdef inline void deliver(
     const Lane* lane, const coefficient_t* memory, coefficient_t* coefficients
 ) noexcept nogil:
     """Copy a decoded pass to its rows."""
-    cdef int64_t row, n
+    cdef int64_t row, n, i
     cdef const coefficient_t* source = memory + lane.base
+    cdef const char* ahead
     for row in range(lane.block.first_row, lane.block.last_row):
         n = row_length(&lane.block, row)
+        if row + ROWS_AHEAD < lane.block.last_row:
+            ahead = <const char*>(coefficients + row_start(&lane.block, row + ROWS_AHEAD))
+            for i in range(0, n * sizeof(coefficient_t), 64):
+                prefetch_for_writing(ahead + i)
         copy(coefficients + row_start(&lane.block, row), source, n)
         source += n
 
@@ -220,7 +227,8 @@ cdef inline int64_t decode_in_lanes(
     """Decode the queue's blocks: 0, -1 without memory, -2 if one is malformed."""
     cdef Lanes lanes
     cdef Lane lane[DECODER_LANES]
-    cdef int l, active
+    cdef int l
+    cdef int active = 0
     cdef uint32_t unusual
     cdef bint begun = False
     cdef int64_t stride = ((most_coefficients + MOST_AHEAD + 63) & ~63) + STAGGER
@@ -236,7 +244,8 @@ cdef inline int64_t decode_in_lanes(
         ):
             free(memory)
             return -2
-    while True:
+        active += lane[l].active
+    while active > 0:
         if encoder == FAST:
             step(&lanes, words, FAST, sizeof(coefficient_t) == 4)
             store_values(&lanes, memory, FAST)
@@ -248,12 +257,6 @@ cdef inline int64_t decode_in_lanes(
             unusual |= lanes.unusual[l]
         if unusual == 0:
             continue
-        active = 0
-        for l in range(DECODER_LANES):
-            active += lane[l].active
-        if active == 0:
-            free(memory)
-            return 0
         for l in range(DECODER_LANES):
             if not lanes.unusual[l]:
                 continue
@@ -275,9 +278,14 @@ cdef inline int64_t decode_in_lanes(
                 ):
                     free(memory)
                     return -2
-                if not begun and not fill_lane(
+                if begun:
+                    continue
+                if not fill_lane(
                     &lane[l], &lanes, l, queue, data, size, offsets, lengths, memory,
                     coefficients
                 ):
                     free(memory)
                     return -2
+                active -= not lane[l].active
+    free(memory)
+    return 0

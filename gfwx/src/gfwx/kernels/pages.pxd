@@ -7,6 +7,11 @@ cdef extern from *:
     #include <sys/mman.h>
     #endif
     #define GFWX_HUGE ((size_t)1 << 22)  /* bytes from which it pays; as NumPy has it */
+    #if defined(__GNUC__)
+    #define gfwx_prefetch_for_writing(p) __builtin_prefetch((p), 1)
+    #else
+    #define gfwx_prefetch_for_writing(p) ((void)(p))
+    #endif
     static inline void gfwx_prefer_huge_pages(void *memory, size_t size)
     {
     #if defined(__linux__) && defined(MADV_HUGEPAGE)
@@ -18,3 +23,4 @@ cdef extern from *:
     }
     """
     void prefer_huge_pages "gfwx_prefer_huge_pages"(void* memory, size_t size) noexcept nogil
+    void prefetch_for_writing "gfwx_prefetch_for_writing"(const void* memory) noexcept nogil
