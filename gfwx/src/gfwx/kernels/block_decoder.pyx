@@ -1,7 +1,7 @@
 """Bits to blocks of coefficients (format, sections 4, 8 and 9).
 
-Every coefficient of a block is written, zeros too. Blocks of the Fast and HighBitrate encoders are
-decoded sixteen at a time where that pays, all others one by one.
+Every coefficient of a block is written, zeros too. Blocks are decoded many at a time where that
+pays, else one by one.
 """
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t, uintptr_t
 from libc.stdlib cimport free
@@ -65,7 +65,8 @@ cdef int64_t decode_blocks(
     cdef ContextRow context
     if (
         LANES_PAY and encoder != TURBO and block_bits <= MOST_BLOCK_BITS
-        and queue.count >= FEWEST_BLOCKS and <uintptr_t>data % sizeof(uint32_t) == 0 and size >> 2 < 1 << 30
+        and queue.count >= FEWEST_BLOCKS and <uintptr_t>data % sizeof(uint32_t) == 0
+        and size >> 2 < 1 << 30
     ):
         if encoder == CONTEXTUAL:
             if make_context(&context, side, <coefficient_t>0):

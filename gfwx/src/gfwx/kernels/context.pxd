@@ -3,7 +3,8 @@
 A context sums weighted neighbors. All that does not lie to the left in the same row is summed
 for a row at a time, in loops that vectorize; the rest, up to three neighbors, is added as the
 coder reaches the coefficient. Within a row, neighbors two positions away in the lattice are
-``distance`` coefficients away: 1 where only odd columns are coded, else 2.
+``distance`` coefficients away: 1 where only odd columns are coded, else 2. Where blocks are coded
+sixteen at a time, context_rows.pxd has the same sums for sixteen coefficients at a time.
 """
 from libc.stdint cimport int32_t, int64_t, uint32_t
 from libc.stdlib cimport malloc
@@ -18,8 +19,6 @@ cdef struct ContextRow:
     void* memory
     uint32_t* sums      # of weighted magnitudes, and of squares, of all but the left neighbors
     uint32_t* squares
-    uint32_t* means             # of whole contexts, and
-    uint32_t* means_of_squares
     void* parents       # scratch: the ancestor of each coefficient
     int64_t n           # coefficients
     int64_t distance
@@ -35,14 +34,12 @@ cdef inline int make_context(
 ) noexcept nogil:
     """Memory for blocks of up to so many columns, to be freed; -1 if there is none."""
     cdef int64_t n = columns + 64
-    context.memory = malloc(n * (4 * sizeof(uint32_t) + sizeof(coefficient_t)))
+    context.memory = malloc(n * (2 * sizeof(uint32_t) + sizeof(coefficient_t)))
     if context.memory == NULL:
         return -1
     context.sums = <uint32_t*>context.memory
     context.squares = context.sums + n
-    context.means = context.squares + n
-    context.means_of_squares = context.means + n
-    context.parents = context.means_of_squares + n
+    context.parents = context.squares + n
     return 0
 
 
@@ -271,60 +268,3 @@ cdef inline void context_at(
         add(&sum, &squares, row[i - 2 * d], 2)
     mean[0] = mean_of(sum, weight)
     square[0] = mean_of(squares, weight)
-
-
-cdef inline void complete_row(
-    const ContextRow* context, const coefficient_t* row
-) noexcept nogil:
-    """All contexts of a row whose coefficients are known, after prepare_row."""
-    cdef int64_t i
-    for i in range(context.first):
-        context_at(context, row, i, context.means + i, context.means_of_squares + i)
-    if context.whole:
-        complete_whole(context, row)
-    else:
-        complete_odd(context, row)
-    for i in range(context.last, context.n):
-        context_at(context, row, i, context.means + i, context.means_of_squares + i)
-
-
-cdef inline void complete_odd(
-    const ContextRow* context, const coefficient_t* row
-) noexcept nogil:
-    """The inside of a row of odd columns."""
-    cdef int64_t i
-    cdef uint32_t a, b
-    cdef const uint32_t* sums = context.sums
-    cdef const uint32_t* sums_of_squares = context.squares
-    cdef uint32_t* means = context.means
-    cdef uint32_t* squares = context.means_of_squares
-    for i in range(context.first, context.last):
-        a = magnitude(row[i - 1])
-        b = magnitude(row[i - 2])
-        means[i] = (16 * (sums[i] + 4 * a + 2 * b) + 10) // 20
-        squares[i] = (
-            16 * (sums_of_squares[i] + 4 * saturated_square(a) + 2 * saturated_square(b)) + 10
-        ) // 20
-
-
-cdef inline void complete_whole(
-    const ContextRow* context, const coefficient_t* row
-) noexcept nogil:
-    """The inside of a whole row, where odd columns also have the neighbor next to them."""
-    cdef int64_t i
-    cdef uint32_t a, b, c, odd, sum, square
-    cdef const uint32_t* sums = context.sums
-    cdef const uint32_t* sums_of_squares = context.squares
-    cdef uint32_t* means = context.means
-    cdef uint32_t* squares = context.means_of_squares
-    for i in range(context.first, context.last):
-        odd = -<uint32_t>(i & 1)
-        a = magnitude(row[i - 2])
-        b = magnitude(row[i - 4])
-        c = magnitude(row[i - 1]) & odd
-        sum = 16 * (sums[i] + 4 * a + 2 * (b + c))
-        square = 16 * (
-            sums_of_squares[i] + 4 * saturated_square(a)
-            + 2 * (saturated_square(b) + saturated_square(c)))
-        means[i] = (((sum + 12) // 24) & odd) | (((sum + 11) // 22) & ~odd)
-        squares[i] = (((square + 12) // 24) & odd) | (((square + 11) // 22) & ~odd)

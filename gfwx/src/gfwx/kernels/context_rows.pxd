@@ -7,8 +7,9 @@ from a row of zeros, so that every context is the same sum. Rows of odd columns 
 meet only as siblings: each kind has a ring of three rows.
 
 A mean ``(16 sum + weight / 2) / weight`` is had in floating point: the number before truncation
-is made to lie half a unit of the numerator above the true quotient, so that it is at least 1/48 from
-any integer (weights are at most 24), and while it is below 2^16 its error is below 3 2^16 / 2^24.
+is made to lie half a unit of the numerator above the true quotient, so that it is at least 1/48
+from any integer (weights are at most 24), and while it is below 2^16 its error is below
+3 2^16 / 2^24.
 Larger means are had by dividing in double precision, which is exact.
 """
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uintptr_t

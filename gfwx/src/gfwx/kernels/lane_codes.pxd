@@ -62,44 +62,42 @@ cdef struct CodeLanes:
 
 
 cdef inline void classify(
-    const uint32_t* means, const uint32_t* squares, coefficient_t* classes, int64_t n,
-    uint32_t first_threshold, uint32_t lossless,
+    const uint32_t* means, const uint32_t* squares, coefficient_t* classes,
+    uint32_t first_threshold, bint lossless,
 ) noexcept nogil:
-    """What a context decides: row of the table, 8 for S, and 16 times the k of the run coder.
-
-    ``lossless`` is all ones or 0.
-    """
-    cdef int64_t i
-    cdef uint32_t mean, square, e, row
-    for i in range(n):
-        mean = means[i]
-        square = squares[i]
-        e = mean * mean
-        row = class_row(e, square, first_threshold)
-        classes[i] = <coefficient_t>(
-            row | (class_is_signed(row, e, square) << 3)
-            | (contextual_run_bits(mean, square, e, lossless) << 4))
-
-
-cdef inline uint32_t class_row(
-    uint32_t e, uint32_t square, uint32_t first_threshold
-) noexcept nogil:
-    """The row of the table of classes: see code_of."""
-    cdef uint32_t three = 3 * square
-    return (
-        <uint32_t>(e >= 2 * square + first_threshold) + <uint32_t>(e >= 2 * square + 950)
-        + <uint32_t>(e >= three + 3000) + <uint32_t>(e >= three + 12000)
-        + <uint32_t>(e >= 4 * square + 44000)
-    )
-
-
-cdef inline uint32_t class_is_signed(uint32_t row, uint32_t e, uint32_t square) noexcept nogil:
-    """1 for S, 0 for I."""
-    return (
-        (<uint32_t>(row == 2) & <uint32_t>(e < 5 * square + 400))
-        | (<uint32_t>(row == 3) & <uint32_t>(e < 5 * square + 3000))
-        | (<uint32_t>(row == 4) & <uint32_t>(e < 6 * square + 12000)) | <uint32_t>(row == 5)
-    )
+    """What sixteen contexts decide: row of the table, 8 for S, and 16 times the k of the run
+    coder."""
+    cdef int l
+    cdef uint32_t mean, square, e, third, second, fourth
+    cdef uint32_t at_least_two, at_least_three, at_least_four, at_least_five
+    cdef uint32_t numbers[LANES]
+    cdef uint32_t run_bits[LANES]
+    for l in range(LANES):
+        square = squares[l]
+        e = means[l] * means[l]
+        second = 2 * square
+        third = second + square
+        fourth = third + square
+        at_least_two = <uint32_t>(e >= second + 950)
+        at_least_three = <uint32_t>(e >= third + 3000)
+        at_least_four = <uint32_t>(e >= third + 12000)
+        at_least_five = <uint32_t>(e >= fourth + 44000)
+        # In rows 2 to 4 one more threshold each is for S. It is also under the later rows' ones.
+        numbers[l] = (
+            <uint32_t>(e >= second + first_threshold) + at_least_two + at_least_three
+            + at_least_four + at_least_five
+            + 8 * ((at_least_two & <uint32_t>(e < fourth + square + 400))
+                   | (at_least_three & <uint32_t>(e < fourth + square + 3000))
+                   | (at_least_four & <uint32_t>(e < 2 * third + 12000)) | at_least_five))
+    if lossless:
+        for l in range(LANES):
+            run_bits[l] = <uint32_t>(means[l] < 2)
+    else:
+        for l in range(LANES):
+            run_bits[l] = contextual_run_bits(
+                means[l], squares[l], means[l] * means[l], 0)
+    for l in range(LANES):
+        classes[l] = <coefficient_t>(numbers[l] + 16 * run_bits[l])
 
 
 cdef inline uint32_t contextual_run_bits(

@@ -4,22 +4,21 @@ Sixteen blocks are taken from the queue at a time and decoded together, row by r
 column; lanes whose block is smaller wait for the others. Events that a step does not take are left
 to the scalar decoder's functions, so that they alone know the rare rules.
 """
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
 
-from gfwx.kernels.adaptive cimport CONTEXTUAL, LOSSLESS, Pass, start_pass
+from gfwx.kernels.adaptive cimport CONTEXTUAL, LOSSLESS, Pass, saturated_square, start_pass
 from gfwx.kernels.bits cimport BitReader, overrun, reader_of, refill, skip_bits
 from gfwx.kernels.blocks cimport (
     Block, Level, block_at, dc_place, pass_length, row_length, row_start,
 )
 from gfwx.kernels.context cimport ContextRow, find_parents, mean_of
-from gfwx.kernels.geometry cimport coefficient_t
-from gfwx.kernels.golomb_rice cimport get_signed, get_unsigned, magnitude
-from gfwx.kernels.adaptive cimport saturated_square
 from gfwx.kernels.context_rows cimport (
     ABOVE, Contexts, ContextRows, Neighbors, any_bits, begin_contexts, find_contexts,
     magnitudes_of, make_contexts, neighbors_from, row_of,
 )
+from gfwx.kernels.geometry cimport coefficient_t
+from gfwx.kernels.golomb_rice cimport get_signed, get_unsigned, magnitude
 from gfwx.kernels.lane_contextual cimport (
     ContextualLanes, choose_run_bits, load_bits, step_contextual,
 )
@@ -29,6 +28,7 @@ from gfwx.kernels.queue cimport Queue, take_block
 
 cdef enum:
     EVENTS = 4            # between two loads of bits
+    LONGEST_RUN = 1 << 30
     MOST_WORDS = 1 << 26  # in a block, so that its bits can be counted in 32 bits
 
 
@@ -111,16 +111,18 @@ cdef inline bint take_event(
     if overrun(&reader):
         return False
     lanes.run_bits[l] = <uint32_t>state.run_bits
-    lanes.pending[l] = state.run + 1 if state.run_read else 0
+    # A run beyond the end of the pass may be shortened.
+    lanes.pending[l] = min(state.run, <uint32_t>LONGEST_RUN) + 1 if state.run_read else 0
     hold(lanes, l, bit_of(lane, &reader))
     return True
 
 
 cdef inline bint take_events(
     ContextualLanes* lanes, const Lane* lane, const Block* blocks, const Contexts* contexts,
-    const uint32_t* weights, int32_t* values, uint32_t* magnitudes, uint32_t* squares,
+    const uint32_t* weights, int32_t* values, uint32_t* magnitudes, uint32_t* squares, bint narrow,
 ) noexcept nogil:
-    """Decode the coefficients that lanes wait for; False if a block is malformed."""
+    """Decode the coefficients that lanes wait for; False if a block is malformed. ``narrow`` if
+    they wrap to 16 bits."""
     cdef int l
     for l in range(LANES):
         if lanes.waiting[l]:
@@ -129,6 +131,8 @@ cdef inline bint take_events(
                 weights[l], &values[l]
             ):
                 return False
+            if narrow:
+                values[l] = <int16_t>values[l]
             magnitudes[l] = magnitude(values[l])
             squares[l] = saturated_square(magnitudes[l])
     return True
@@ -137,6 +141,7 @@ cdef inline bint take_events(
 cdef inline bint decode_row(
     ContextualLanes* lanes, const Lane* lane, const Block* blocks, const uint32_t* words,
     const ContextRows* context, const int32_t* lengths, int64_t y, int32_t* values,
+    bint narrow,
 ) noexcept nogil:
     """Row y of all lanes; False if a block is malformed."""
     cdef int l
@@ -177,7 +182,8 @@ cdef inline bint decode_row(
         if any_bits(lanes.waiting, 1):
             if not take_events(
                 lanes, lane, blocks, &contexts, neighbors.weights + LANES * i,
-                values + LANES * i, magnitudes + LANES * i, squares + LANES * i
+                values + LANES * i, magnitudes + LANES * i, squares + LANES * i,
+                narrow
             ):
                 return False
             loaded = -EVENTS
@@ -222,6 +228,7 @@ cdef inline bint decode_passes(
     cdef int l
     cdef int64_t y, i
     cdef int64_t rows = 0
+    cdef bint narrow = sizeof(coefficient_t) == sizeof(int16_t)
     cdef int32_t lengths[LANES]
     cdef coefficient_t* target
     for l in range(LANES):
@@ -237,7 +244,7 @@ cdef inline bint decode_passes(
             if y < blocks[l].last_row - blocks[l].first_row:
                 lengths[l] = <int32_t>row_length(&blocks[l], blocks[l].first_row + y)
         find_lane_parents(context, coefficients, blocks, lengths, count, y, scratch)
-        if not decode_row(lanes, lane, blocks, words, context, lengths, y, values):
+        if not decode_row(lanes, lane, blocks, words, context, lengths, y, values, narrow):
             return False
         for l in range(count):
             if lengths[l] > 0:

@@ -10,18 +10,20 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from gfwx.kernels.adaptive cimport CONTEXTUAL, FAST, HIGH_BITRATE, LOSSLESS, Pass, start_pass
+from gfwx.kernels.adaptive cimport CONTEXTUAL, FAST, HIGH_BITRATE, Pass, start_pass
 from gfwx.kernels.bits cimport BitWriter, pad_word, reserve
 from gfwx.kernels.blocks cimport (
     Block, Level, block_at, dc_place, pass_length, row_length, row_start,
 )
-from gfwx.kernels.context cimport ContextRow, complete_row, prepare_row
+from gfwx.kernels.context cimport ContextRow
+from gfwx.kernels.context_rows cimport ContextRows, begin_contexts, make_contexts
 from gfwx.kernels.geometry cimport coefficient_t
 from gfwx.kernels.golomb_rice cimport CODE_BYTES, put_interleaved, put_signed, put_unsigned
-from gfwx.kernels.lane_codes cimport STEP, Adaptive, CodeLanes, classify, step
+from gfwx.kernels.lane_codes cimport STEP, Adaptive, CodeLanes, step
 from gfwx.kernels.lane_steps cimport LANES, LEAST_PASS, STAGGER, copy
 from gfwx.kernels.pass_encoder cimport encode_fast, encode_high_bitrate, encode_pass
 from gfwx.kernels.queue cimport Blocks, Queue, take_block
+from gfwx.kernels.row_classes cimport classify_row
 
 cdef enum:
     SPARE_WORDS = 1024  # of a lane, for unusual codes
@@ -65,25 +67,20 @@ cdef inline void tell(Blocks* blocks, int64_t item, int64_t start, int64_t end) 
 
 cdef inline void collect_row(
     const Block* block, int64_t row, const coefficient_t* coefficients, coefficient_t* memory,
-    int64_t plane, ContextRow* context,
+    int64_t plane, ContextRows* context, coefficient_t* scratch,
 ) noexcept nogil:
     """Copy a row; with a context, put at a distance of ``plane`` behind it also its classes."""
-    cdef uint32_t first_threshold = 250 if block.chroma else 100
-    cdef uint32_t lossless = -<uint32_t>(block.quality == LOSSLESS)
     cdef int64_t n = row_length(block, row)
     cdef const coefficient_t* source = coefficients + row_start(block, row)
     copy(memory, source, n)
     if context != NULL and n > 0:
-        prepare_row(coefficients, block, row, context, <coefficient_t>0)
-        complete_row(context, source)
-        classify(
-            context.means, context.means_of_squares, memory + plane, n, first_threshold,
-            lossless)
+        classify_row(context, coefficients, block, row, scratch, memory + plane)
 
 
 cdef inline void collect(
     const Lane* lane, int count, const coefficient_t* coefficients, coefficient_t* memory,
-    const int32_t* place, int64_t plane, ContextRow* context,
+    const int32_t* place, int64_t plane, ContextRows* contexts,
+    coefficient_t* scratch,
 ) noexcept nogil:
     """Lay the coefficients of the lanes' passes out in coding order.
 
@@ -96,11 +93,16 @@ cdef inline void collect(
     for l in range(count):
         target[l] = memory + 2 * place[l]
         rows = max(rows, lane[l].block.last_row - lane[l].block.first_row)
+    if contexts != NULL:
+        for l in range(count):
+            begin_contexts(&contexts[l], &lane[l].block, 1)
     for i in range(rows):
         for l in range(count):
             row = lane[l].block.first_row + i
             if row < lane[l].block.last_row:
-                collect_row(&lane[l].block, row, coefficients, target[l], plane, context)
+                collect_row(
+                    &lane[l].block, row, coefficients, target[l], plane,
+                    NULL if contexts == NULL else &contexts[l], scratch)
                 target[l] += row_length(&lane[l].block, row)
 
 
@@ -305,12 +307,18 @@ cdef inline int encode_in_lanes(
     cdef int64_t lane_words = queue.component_count * most_coefficients + SPARE_WORDS + STAGGER
     cdef int64_t plane = LANES * stride  # coefficients of all lanes, or their classes
     cdef int planes = 1 if context == NULL else 2
-    cdef coefficient_t* memory = <coefficient_t*>calloc(planes * plane, sizeof(coefficient_t))
+    cdef int64_t side = (<int64_t>1) << queue.runs[5]
+    cdef coefficient_t* memory = <coefficient_t*>calloc(
+        planes * plane + side, sizeof(coefficient_t))
+    cdef coefficient_t* scratch = memory + planes * plane
+    cdef ContextRows contexts[LANES]
     cdef uint32_t* words = <uint32_t*>malloc(LANES * lane_words * sizeof(uint32_t))
+    memset(contexts, 0, sizeof(contexts))
     if memory == NULL or words == NULL:
-        free(memory)
-        free(words)
-        return -1
+        failed = -1
+    for l in range(LANES):
+        if context != NULL and make_contexts(&contexts[l], 1, side):
+            failed = -1
     memset(&lanes, 0, sizeof(lanes))
     for l in range(LANES):
         lanes.place[l] = <int32_t>(l * stride // 2)
@@ -342,10 +350,14 @@ cdef inline int encode_in_lanes(
                 begin_pass(
                     &lanes, l, &lane[l], component, coefficients, words,
                     (later + 1) * most_coefficients)
-            collect(lane, count, coefficients, memory, lanes.place, plane, context)
+            collect(
+                lane, count, coefficients, memory, lanes.place, plane,
+                NULL if context == NULL else contexts, scratch)
             encode_passes(
                 &lanes, lane, count, memory, plane, words, encoder, most_coefficients, later)
         failed = finish_blocks(writer, coefficients, lane, count, blocks, context)
+    for l in range(LANES):
+        free(contexts[l].memory)
     free(memory)
     free(words)
     return failed
