@@ -19,18 +19,19 @@ from gfwx.kernels.adaptive cimport FAST, HIGH_BITRATE
 from gfwx.kernels.geometry cimport coefficient_t
 from gfwx.kernels.golomb_rice cimport ESCAPE, magnitude
 from gfwx.kernels.lane_steps cimport (
-    LANES, MOST_HIGH_BITRATE_MEAN, MOST_MEAN, log2_of, run_bits_of,
+    LANES, MOST_HIGH_BITRATE_MEAN, MOST_MEAN, log2_of, run_bits_of, words_t,
 )
 
 cdef extern from *:
     """
     #if defined(__GNUC__)
-    typedef uint32_t gfwx_pair __attribute__((may_alias));
+    typedef const uint32_t __attribute__((may_alias)) *__restrict__ gfwx_pairs;
     #else
-    typedef uint32_t gfwx_pair;
+    typedef const uint32_t *gfwx_pairs;
     #endif
     """
-    ctypedef uint32_t pair_t "gfwx_pair"  # two coefficients of 16 bits
+    # Two coefficients of 16 bits each, that no store changes: else nothing is gathered.
+    ctypedef const uint32_t* pairs_t "gfwx_pairs"
 
 cdef enum:
     STEP = 4  # coefficients
@@ -115,26 +116,39 @@ cdef inline uint32_t contextual_run_bits(
     return (k & ~lossless) | (<uint32_t>(mean < 2) & lossless)
 
 
+cdef inline void load_pairs(
+    pairs_t pairs, const int32_t* place, int32_t (*values)[LANES]
+) noexcept nogil:
+    cdef int l
+    cdef uint32_t first_pair, second_pair
+    for l in range(LANES):
+        first_pair = pairs[place[l]]
+        second_pair = (pairs + 1)[place[l]]
+        values[0][l] = <int32_t>(first_pair << 16) >> 16
+        values[1][l] = <int32_t>first_pair >> 16
+        values[2][l] = <int32_t>(second_pair << 16) >> 16
+        values[3][l] = <int32_t>second_pair >> 16
+
+
+cdef inline void load_singles(
+    words_t words, const int32_t* place, int32_t (*values)[LANES]
+) noexcept nogil:
+    cdef int l
+    for l in range(LANES):
+        values[0][l] = <int32_t>words[2 * place[l]]
+        values[1][l] = <int32_t>(words + 1)[2 * place[l]]
+        values[2][l] = <int32_t>(words + 2)[2 * place[l]]
+        values[3][l] = <int32_t>(words + 3)[2 * place[l]]
+
+
 cdef inline void load_values(
     const coefficient_t* memory, const int32_t* place, int32_t (*values)[LANES]
 ) noexcept nogil:
     """Four coefficients of all lanes, the first ones at an even place."""
-    cdef int l
-    cdef int32_t first_pair, second_pair
     if coefficient_t is int16_t:
-        for l in range(LANES):
-            first_pair = <int32_t>(<const pair_t*>memory)[place[l]]
-            second_pair = <int32_t>(<const pair_t*>memory + 1)[place[l]]
-            values[0][l] = <int32_t>(<uint32_t>first_pair << 16) >> 16
-            values[1][l] = first_pair >> 16
-            values[2][l] = <int32_t>(<uint32_t>second_pair << 16) >> 16
-            values[3][l] = second_pair >> 16
+        load_pairs(<pairs_t>memory, place, values)
     else:
-        for l in range(LANES):
-            values[0][l] = memory[2 * place[l]]
-            values[1][l] = (memory + 1)[2 * place[l]]
-            values[2][l] = (memory + 2)[2 * place[l]]
-            values[3][l] = (memory + 3)[2 * place[l]]
+        load_singles(<words_t>memory, place, values)
 
 
 cdef inline void code_classes(
