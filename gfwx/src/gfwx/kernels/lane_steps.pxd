@@ -37,7 +37,13 @@ cdef extern from *:
     }
     #define gfwx_lane_zeros(x) (22 - gfwx_log2(((x) >> 9) | 1))
     #endif
+    #if defined(__GNUC__)
+    #define gfwx_trailing_zeros(x) __builtin_ctz(x)
+    #else
+    static int gfwx_trailing_zeros(uint32_t x) { int n = 0; while (!(x >> n & 1)) ++n; return n; }
+    #endif
     """
+    int trailing_zeros "gfwx_trailing_zeros"(uint32_t) noexcept nogil  # of x > 0
     uint32_t log2_of "gfwx_log2"(uint32_t) noexcept nogil           # of 1 to 2^23 - 1
     uint32_t zeros_ahead "gfwx_lane_zeros"(uint32_t) noexcept nogil  # up to twelve
 
@@ -290,22 +296,36 @@ cdef inline void step(
         find_unusual(lanes, &window, MOST_HIGH_BITRATE_MEAN)
 
 
+cdef inline uint32_t lanes_with_runs(const Lanes* lanes) noexcept nogil:
+    """A bit for each lane whose last four coefficients do not lie side by side."""
+    cdef int l
+    cdef uint32_t result = 0
+    for l in range(DECODER_LANES):
+        result |= <uint32_t>(lanes.now.place[l] - lanes.before.place[l] != EVENTS) << l
+    return result
+
+
 cdef inline void store_values(
     const Lanes* lanes, coefficient_t* memory, int encoder
 ) noexcept nogil:
-    """Put the decoded coefficients where they belong; with HighBitrate they lie side by side."""
+    """Put the decoded coefficients where they belong, all four at once where no runs are between;
+    the lanes' memory is zero there."""
     cdef int event, l
+    cdef uint32_t apart
     cdef coefficient_t values[EVENTS * DECODER_LANES]
-    if encoder == FAST:
+    for l in range(DECODER_LANES):
+        values[4 * l] = <coefficient_t>lanes.value[0][l]
+        values[4 * l + 1] = <coefficient_t>lanes.value[1][l]
+        values[4 * l + 2] = <coefficient_t>lanes.value[2][l]
+        values[4 * l + 3] = <coefficient_t>lanes.value[3][l]
+    for l in range(DECODER_LANES):
+        memcpy(memory + lanes.before.place[l], values + 4 * l, EVENTS * sizeof(coefficient_t))
+    if encoder != FAST:
+        return
+    apart = lanes_with_runs(lanes)
+    while apart != 0:
+        l = trailing_zeros(apart)
+        apart &= apart - 1
+        memset(memory + lanes.before.place[l], 0, EVENTS * sizeof(coefficient_t))
         for event in range(EVENTS):
-            for l in range(DECODER_LANES):
-                memory[lanes.target[event][l]] = <coefficient_t>lanes.value[event][l]
-    else:
-        for l in range(DECODER_LANES):
-            values[4 * l] = <coefficient_t>lanes.value[0][l]
-            values[4 * l + 1] = <coefficient_t>lanes.value[1][l]
-            values[4 * l + 2] = <coefficient_t>lanes.value[2][l]
-            values[4 * l + 3] = <coefficient_t>lanes.value[3][l]
-        for l in range(DECODER_LANES):
-            memcpy(
-                memory + lanes.before.place[l], values + 4 * l, EVENTS * sizeof(coefficient_t))
+            memory[lanes.target[event][l]] = <coefficient_t>lanes.value[event][l]
