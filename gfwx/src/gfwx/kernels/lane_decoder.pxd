@@ -19,7 +19,8 @@ from gfwx.kernels.context cimport ContextRow
 from gfwx.kernels.geometry cimport coefficient_t
 from gfwx.kernels.golomb_rice cimport get_signed
 from gfwx.kernels.lane_steps cimport (
-    DECODER_LANES, EVENTS, LEAST_PASS, STAGGER, Lanes, copy, step, store_values,
+    DECODER_LANES, EVENTS, LEAST_PASS, STAGGER, Lanes, copy, step, store_values, trailing_zeros,
+    unusual_lanes,
 )
 from gfwx.kernels.pages cimport prefetch_for_writing
 from gfwx.kernels.pass_decoder cimport decode_high_bitrate, decode_pass, decode_runs
@@ -252,14 +253,10 @@ cdef inline int64_t decode_in_lanes(
         else:
             step(&lanes, words, HIGH_BITRATE, sizeof(coefficient_t) == 4)
             store_values(&lanes, memory, HIGH_BITRATE)
-        unusual = 0
-        for l in range(DECODER_LANES):
-            unusual |= lanes.unusual[l]
-        if unusual == 0:
-            continue
-        for l in range(DECODER_LANES):
-            if not lanes.unusual[l]:
-                continue
+        unusual = unusual_lanes(&lanes)
+        while unusual != 0:
+            l = trailing_zeros(unusual)
+            unusual &= unusual - 1
             if not lane[l].active:
                 park(&lanes, l, lane[l].base)
                 continue

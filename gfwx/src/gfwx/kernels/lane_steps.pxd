@@ -296,6 +296,15 @@ cdef inline void step(
         find_unusual(lanes, &window, MOST_HIGH_BITRATE_MEAN)
 
 
+cdef inline uint32_t unusual_lanes(const Lanes* lanes) noexcept nogil:
+    """A bit for each lane in which the step does not hold."""
+    cdef int l
+    cdef uint32_t result = 0
+    for l in range(DECODER_LANES):
+        result |= (lanes.unusual[l] & 1) << l
+    return result
+
+
 cdef inline uint32_t lanes_with_runs(const Lanes* lanes) noexcept nogil:
     """A bit for each lane whose last four coefficients do not lie side by side."""
     cdef int l
