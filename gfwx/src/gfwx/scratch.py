@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gfwx.kernels.block_data import BlockData
 
-MOST_KEPT: Final = 1 << 26
+MOST_KEPT: Final = 1 << 27
 """Bytes of either kind that are kept at most; what is larger is given back after each call."""
 
 # Threads may share these: append and pop are atomic.

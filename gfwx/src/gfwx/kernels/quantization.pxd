@@ -4,7 +4,7 @@ A factor is the quality q of a level, in units of 1 / 2^shift where 2^shift = 10
 0 leaves the row as it is. int16 products are made in int32, int32 products in int64.
 """
 from libc.math cimport fabs
-from libc.stdint cimport int16_t, int32_t, int64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint32_t, uint64_t
 
 from gfwx.kernels.geometry cimport coefficient_t
 
@@ -47,27 +47,64 @@ cdef inline void quantize_row(
 cdef inline void dequantize_row(
     const coefficient_t* source, coefficient_t* target, Py_ssize_t n, int32_t factor, int shift
 ) noexcept nogil:
-    """``(a * 2^shift + sign(a) * 2^(shift - 1)) / factor``, toward zero.
-
-    The quotient is made in double precision, which vectorizes. With the numerator x below 2^46,
-    ``(x + 1/2) / factor`` is at least 1 / (2 factor) from every integer, farther than it is from
-    its rounded value; so is what is left when one half is subtracted from the nearest integer. To
-    add 1.5 * 2^52 rounds to an integer and puts its low bits into those of the sum.
-    """
+    """``(a * 2^shift + sign(a) * 2^(shift - 1)) / factor``, toward zero."""
     cdef Py_ssize_t i
-    cdef double reciprocal, x
-    cdef double scale = <double>((<int64_t>1) << shift)
-    cdef int32_t half = 1 << (shift - 1)
-    cdef int32_t negative, quotient, value
     if factor == 0:
         if source != target:
             for i in range(n):
                 target[i] = source[i]
-        return
-    reciprocal = 1.0 / factor
+    elif coefficient_t is int16_t:
+        dequantize_short(source, target, n, factor, shift)
+    else:
+        dequantize_long(source, target, n, factor, shift)
+
+
+cdef inline void dequantize_short(
+    const int16_t* source, int16_t* target, Py_ssize_t n, uint32_t factor, int shift
+) noexcept nogil:
+    """In integers of 32 bits.
+
+    With t = 2 |a| + 1, or 0 for 0, the quotient is h t / factor, where h is 2^(shift - 1). Of
+    h / factor the whole part multiplies t as it is. The rest, p / factor, is taken as
+    m / 2^29, m rounded up: as t (m factor - 2^29 p) < 65538 * 8191 < 2^29, the product is too large
+    by less than 1 / factor, and its floor is right. m is multiplied in two parts.
+    """
+    cdef Py_ssize_t i
+    cdef uint32_t whole = (<uint32_t>1 << (shift - 1)) // factor
+    cdef uint64_t rest = (<uint32_t>1 << (shift - 1)) % factor
+    cdef uint32_t m = <uint32_t>(((rest << 29) + factor - 1) // factor)
+    cdef uint32_t high = m >> 16
+    cdef uint32_t low = m & 0xFFFF
+    cdef uint32_t t
+    cdef int32_t value, negative, quotient
+    for i in range(n):
+        value = source[i]
+        negative = value >> 31
+        t = <uint32_t>((value ^ negative) - negative)
+        t = 2 * t + <uint32_t>(t != 0)
+        quotient = <int32_t>(t * whole + ((t * high + ((t * low) >> 16)) >> 13))
+        target[i] = <int16_t>((quotient ^ negative) - negative)
+
+
+cdef inline void dequantize_long(
+    const int32_t* source, int32_t* target, Py_ssize_t n, int32_t factor, int shift
+) noexcept nogil:
+    """In double precision, which vectorizes.
+
+    With the numerator x below 2^46, ``(x + 1/2) / factor`` is at least 1 / (2 factor) from every
+    integer, farther than it is from its rounded value; so is what is left when one half is
+    subtracted from the nearest integer. To add 1.5 * 2^52 rounds to an integer and puts its low
+    bits into those of the sum.
+    """
+    cdef Py_ssize_t i
+    cdef double x
+    cdef double reciprocal = 1.0 / factor
+    cdef double scale = <double>((<int64_t>1) << shift)
+    cdef int32_t half = 1 << (shift - 1)
+    cdef int32_t negative, quotient, value
     for i in range(n):
         value = source[i]
         negative = value >> 31
         x = fabs(<double>value) * scale + <double>(half & -<int32_t>(value != 0))
         quotient = low_bits((x + 0.5) * reciprocal - 0.5 + ROUNDER)
-        target[i] = <coefficient_t>((quotient ^ negative) - negative)
+        target[i] = (quotient ^ negative) - negative
