@@ -165,8 +165,24 @@ def wheels(session: nox.Session, package: str) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Time the codec against others, one thread each."""
-    rest = arguments(session, "gfwx")
+    """Compare the codec with others: sizes, speeds, quality, memory; writes a report."""
+    rest = with_whole_paths(arguments(session, "gfwx"), ("--pictures", "--reference", "--report"))
     install(session, "./gfwx", "-r", "bench/requirements.txt")
     session.chdir("bench")
     session.run("pytest", *rest)
+
+
+def with_whole_paths(rest: list[str], options: tuple[str, ...]) -> list[str]:
+    """Return arguments with the options' paths joined to them, made absolute.
+
+    pytest would take a path that stands alone for tests, and runs in another folder.
+    """
+    made: list[str] = []
+    following = iter(rest)
+    for argument in following:
+        name, separator, path = argument.partition("=")
+        if name in options:
+            made.append(f"{name}={Path(path if separator else next(following)).resolve()}")
+        else:
+            made.append(argument)
+    return made

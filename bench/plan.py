@@ -1,0 +1,132 @@
+"""What one run measures: which pictures, as which kinds of samples, how often."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+import pictures
+import samples
+from pictures import Array, Picture
+
+# The photographs of the headline figures; the others take part where only sizes count.
+HEADLINE: Final = {
+    "rgb8": ("Kleiber", "Seeding", "Dragonfly", "Sunset"),
+    "rgb12": ("Kleiber",),
+    "rgb12-half": ("Kleiber", "Dragonfly"),
+    "bayer8": ("Kleiber",),
+    "bayer12": ("Kleiber",),
+    "bayer12-half": ("Kleiber", "Dragonfly"),
+}
+ALL_THREADS: Final = ("rgb8", "rgb12-half", "bayer12-half", "rgb16", "bayer16", "gray8", "gray16")
+SMALL: Final = 8_000_000
+"""Bytes up to which a call is timed more often."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A picture as one kind of samples."""
+
+    picture: Picture
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}-{self.picture.name}"
+
+    def load(self) -> Array:
+        return _made(self)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The pictures of a run, and whether it is a quick one."""
+
+    all_pictures: tuple[Picture, ...]
+    is_default: bool
+    quick: bool
+    note: str
+
+    def cases(self) -> list[Case]:
+        """Return what is timed, sorted by kind."""
+        if self.is_default:
+            by_name = {picture.name: picture for picture in self.all_pictures}
+            names = [(kind, name) for kind, listed in HEADLINE.items() for name in listed]
+            return [Case(by_name[name], kind) for kind, name in names if name in by_name]
+        return self.size_cases()
+
+    def size_cases(self) -> list[Case]:
+        """Return everything that can be made from all pictures, sorted by kind."""
+        made = [
+            Case(picture, kind)
+            for picture in self.all_pictures
+            for kind in samples.kinds_of(picture.load())
+            if not (self.quick and kind in ("rgb12", "bayer12"))
+        ]
+        order = list(samples.KINDS)
+        return sorted(made, key=lambda case: order.index(case.kind))
+
+    def all_threads_cases(self) -> list[Case]:
+        """Return the first picture of some kinds."""
+        first: dict[str, Case] = {}
+        for case in self.cases():
+            if case.kind in ALL_THREADS:
+                first.setdefault(case.kind, case)
+        return list(first.values())
+
+    def photographs(self) -> list[Picture]:
+        """Return the RGB pictures of 8 bits, those of the headline first."""
+        return list(dict.fromkeys(case.picture for case in self.cases() if case.kind == "rgb8"))
+
+    def rounds(self, size: int) -> int:
+        """Return how often to time calls that handle so many bytes."""
+        return 3 if self.quick else 5 if size > SMALL else 15
+
+
+def make_plan(folder: Path | None, quick: bool) -> Plan:
+    """Choose the pictures of a run.
+
+    Parameters
+    ----------
+    folder : Path or None
+        The user's own pictures.
+    quick : bool
+        Take small pictures that are there already.
+
+    Returns
+    -------
+    Plan
+        What to measure.
+    """
+    if folder is not None:
+        return Plan(pictures.in_folder(folder), False, quick, f"Pictures of the user's: {folder}.")
+    if quick:
+        note = "A quick run, on scikit-image's small photographs: not for publication."
+        return Plan(pictures.scikit_image()[:2], False, quick, note)
+    found = pictures.debian()
+    if len(found) == len(pictures.DEBIAN):
+        return Plan(found, True, quick, "")
+    note = "The large photographs could not be had: these are scikit-image's small ones."
+    return Plan(pictures.scikit_image(), False, quick, note)
+
+
+@cache
+def crop(picture: Picture, height: int, width: int) -> Array:
+    """Cut a part out of a picture's center."""
+    image = picture.load()
+    top, left = max(0, (image.shape[0] - height) // 2), max(0, (image.shape[1] - width) // 2)
+    return np.ascontiguousarray(image[top : top + height, left : left + width])
+
+
+_last: dict[Case, Array] = {}
+
+
+def _made(case: Case) -> Array:
+    """Make a case's samples, keeping those of the last case only."""
+    if case not in _last:
+        _last.clear()
+        _last[case] = samples.make(case.picture.load(), case.kind)
+    return _last[case]
