@@ -129,7 +129,7 @@ def lint(session: nox.Session) -> None:
         session.run("mypy", f"{package}/tests", env={"MYPYPATH": f"{package}/tests"})
     if not asked:
         session.run("mypy", "--strict", "noxfile.py")
-        session.run("mypy", "bench")
+        session.run("mypy", "bench", env={"MYPYPATH": "bench"})
 
 
 @nox.session

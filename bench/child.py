@@ -65,4 +65,7 @@ def _status(key: str) -> int:
 
 
 if __name__ == "__main__":
-    {"memory": memory, "calls": calls}[sys.argv[1]](*sys.argv[2:])
+    if sys.argv[1] == "memory":
+        memory(*sys.argv[2:])
+    else:
+        calls(*sys.argv[2:])

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 import gfwx
 
 Array = NDArray[Any]
-CORES: Final = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+CORES: Final = _cores()
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,7 @@ def gfwx_codec(name: str, **options: Any) -> Codec:
 
 
 def gfwx_codecs(kind: str) -> list[Codec]:
-    """Return gfwx with each encoder (``"auto"`` is one of the first two: see the table of sizes)."""
+    """Return gfwx with each encoder; ``"auto"`` is fast or high-bitrate."""
     options = {"intent": "bayer-rggb"} if kind.startswith("bayer") else {}
     encoders = ("fast", "high-bitrate", "contextual", "auto")
     return [gfwx_codec(encoder, encoder=encoder, **options) for encoder in encoders]
@@ -88,7 +96,7 @@ def lossless_codecs(kind: str) -> list[Codec]:
 
 def _peers(kind: str) -> list[Codec]:
     # Saying that there are 12 bits makes JPEG XL's files smaller, and JPEG 2000's no larger.
-    bits: dict[str, int] = {"bitspersample": 12} if "12" in kind else {}
+    bits: dict[str, Any] = {"bitspersample": 12} if "12" in kind else {}
     codecs = [
         Codec(
             "JPEG 2000",
@@ -99,7 +107,9 @@ def _peers(kind: str) -> list[Codec]:
             "numthreads",
         ),
         Codec(
-            "HTJ2K", partial(imagecodecs.htj2k_encode, reversible=True), imagecodecs.htj2k_decode,
+            "HTJ2K",
+            partial(imagecodecs.htj2k_encode, reversible=True),
+            imagecodecs.htj2k_decode,
             "HTJ2K",
         ),
         *(
@@ -122,8 +132,11 @@ def _peers(kind: str) -> list[Codec]:
         codecs += [
             Codec("QOI", imagecodecs.qoi_encode, imagecodecs.qoi_decode, "QOI"),
             Codec(
-                "WebP fastest", partial(webp, level=0, method=0), imagecodecs.webp_decode,
-                "WebP", "numthreads",
+                "WebP fastest",
+                partial(webp, level=0, method=0),
+                imagecodecs.webp_decode,
+                "WebP",
+                "numthreads",
             ),
             Codec("WebP", webp, imagecodecs.webp_decode, "WebP", "numthreads"),
         ]

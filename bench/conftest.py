@@ -36,6 +36,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     results = config.stash[RESULTS]
     if not results.suites or hasattr(config, "workerinput"):
         return
+    pictures = config.stash[PLAN].all_pictures
+    results.facts["pictures"] = [machine.describe_picture(picture) for picture in pictures]
     folder = report_folder(config)
     results.save(folder / "results.json")
     report.write(results, folder)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import imagecodecs
-
 from codecs_compared import CORES
+from pictures import Picture
+
 from gfwx import kernels
 
 LIBRARIES = ("jpeg2k", "htj2k", "jpegxl", "jpegls", "qoi", "png", "webp", "lerc", "jpeg8")
@@ -33,6 +35,24 @@ def describe() -> dict[str, Any]:
         "gfwx": version("gfwx"),
         "numpy": version("numpy"),
         "imagecodecs": f"{version('imagecodecs')} with {', '.join(libraries)}",
+    }
+
+
+def describe_picture(picture: Picture) -> dict[str, Any]:
+    """Return the facts about a picture."""
+    image = picture.load()
+    pixels = image.shape[0] * image.shape[1]
+    content = picture.file.read_bytes() if picture.file else b""
+    return {
+        "name": picture.name,
+        "size": [image.shape[1], image.shape[0]],
+        "megapixels": pixels / 1e6,
+        "author": picture.author,
+        "licence": picture.licence,
+        "origin": picture.origin,
+        "note": picture.note,
+        "file_bits": 8 * len(content) / pixels,
+        "sha256": hashlib.sha256(content).hexdigest() if content else "",
     }
 
 

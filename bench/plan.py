@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-
 import pictures
 import samples
 from pictures import Array, Picture

@@ -13,6 +13,7 @@ from pictures import Array
 from plan import Case, Plan
 from pytest_benchmark.fixture import BenchmarkFixture
 from results import Results
+from timing import figures, rename
 
 
 class Coding(NamedTuple):
@@ -73,7 +74,7 @@ def test_lossless(
         for image, decoded in zip(images, returned, strict=True):
             assert np.array_equal(image, decoded)
     size = sum(map(len, _encoded[key]))
-    benchmark.stats.name = f"{codec.name} ({100 * size / raw.nbytes:.1f} %)"
+    rename(benchmark, f"{codec.name} ({100 * size / raw.nbytes:.1f} %)")
     results.add(
         "lossless",
         kind=case.kind,
@@ -85,9 +86,7 @@ def test_lossless(
         direction=direction,
         raw_bytes=raw.nbytes,
         size=size,
-        min=benchmark.stats.stats.min,
-        median=benchmark.stats.stats.median,
-        rounds=benchmark.stats.stats.rounds,
+        **figures(benchmark),
     )
 
 

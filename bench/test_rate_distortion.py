@@ -35,8 +35,8 @@ class Lossy(NamedTuple):
     options: str
 
 
-def gfwx_lossy(encoder: str) -> Lossy:
-    options = {"encoder": encoder, "filter": "cubic", "chroma_scale": 4}
+def gfwx_lossy(encoder: str, chroma_scale: int) -> Lossy:
+    options: dict[str, Any] = {"encoder": encoder, "filter": "cubic", "chroma_scale": chroma_scale}
     return Lossy(
         partial(gfwx.encode, **options, threads=1),
         partial(gfwx.decode, threads=1),
@@ -48,8 +48,9 @@ def gfwx_lossy(encoder: str) -> Lossy:
 
 jpegxl_decode = partial(imagecodecs.jpegxl_decode, numthreads=1)
 CODECS = {
-    "gfwx fast": gfwx_lossy("fast"),
-    "gfwx contextual": gfwx_lossy("contextual"),
+    "gfwx contextual, chroma 2": gfwx_lossy("contextual", 2),
+    "gfwx contextual, chroma 8": gfwx_lossy("contextual", 8),
+    "gfwx fast, chroma 8": gfwx_lossy("fast", 8),
     "JPEG 2000": Lossy(
         partial(imagecodecs.jpeg2k_encode, reversible=False, numthreads=1),
         partial(imagecodecs.jpeg2k_decode, numthreads=1),
@@ -59,10 +60,11 @@ CODECS = {
     ),
     "HTJ2K": Lossy(
         partial(imagecodecs.htj2k_encode, reversible=False),
-        imagecodecs.htj2k_decode,
+        # imagecodecs' own decoder wraps values beyond the range of the samples around.
+        partial(imagecodecs.jpeg2k_decode, numthreads=1),
         "level",
-        (0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.12),
-        "reversible=False; level is the quantization step",
+        (0.004, 0.008, 0.016, 0.032, 0.064, 0.12, 0.24),
+        "reversible=False; level is the quantization step; decoded by OpenJPEG",
     ),
     "JPEG XL e3": Lossy(
         partial(imagecodecs.jpegxl_encode, effort=3, numthreads=1),

@@ -109,9 +109,7 @@ def test_reference(
     pairs: dict[str, list[tuple[float, float]]] = {name: [] for name in sets}
     speeds: dict[str, list[tuple[float, float]]] = {name: [] for name in sets}
     with one_core(), ExitStack() as stack:
-        children = {
-            name: stack.enter_context(running(name, source, options)) for name in sets
-        }
+        children = {name: stack.enter_context(running(name, source, options)) for name in sets}
         for child in children.values():
             child.call()
         for _ in range(PAIRS):
@@ -142,15 +140,20 @@ def test_reference(
 def reference_arguments(comparison: Comparison, image: np.ndarray[Any, Any]) -> list[str]:
     """Return what the driver takes after the file."""
     channels = 1 if image.ndim == 2 else 3
-    encoders = {"fast": Encoder.FAST, "contextual": Encoder.CONTEXTUAL}
-    encoder = encoders.get(comparison.encoder, Encoder.HIGH_BITRATE)
-    wavelet = Filter.CUBIC if comparison.filter == "cubic" else Filter.LINEAR
     intent = Intent.BAYER_RGGB if channels == 1 else Intent.RGB
-    numbers = [encoder, wavelet, comparison.quality, comparison.chroma_scale, intent]
     return [
         *map(str, (image.shape[1], image.shape[0], channels)),
         "u8" if image.dtype == np.uint8 else "u16",
-        *(str(int(number)) for number in numbers),
+        code(Encoder(comparison.encoder)),
+        code(Filter(comparison.filter)),
+        str(comparison.quality),
+        str(comparison.chroma_scale),
+        code(intent),
         "none" if channels == 1 else "uyv",
         str(CALLS),
     ]
+
+
+def code(member: Encoder | Filter | Intent) -> str:
+    """Return a member's number in the header: they are listed in the order of their codes."""
+    return str(list(type(member)).index(member))

@@ -14,9 +14,10 @@ import pytest
 from codecs_compared import CORES
 from machine import one_core
 from pictures import Array
-from plan import Plan, crop
+from plan import Plan
 from pytest_benchmark.fixture import BenchmarkFixture
 from results import Results
+from timing import figures
 
 import gfwx
 
@@ -84,8 +85,7 @@ def test_megapixels(
         encoder=encoder,
         direction=direction,
         threads=threads,
-        min=benchmark.stats.stats.min,
-        median=benchmark.stats.stats.median,
+        **figures(benchmark),
     )
 
 

@@ -34,5 +34,5 @@ def test_sizes(case: Case, results: Results) -> None:
             results.add("sizes", **row, codec="gfwx", **name, size=len(data))
     for codec in peers(case.kind):
         if codec.name.split(",")[0] in RIVALS:
-            data = codec.encode(codec.prepare(image), 1)
-            results.add("sizes", **row, codec=codec.name, size=sum(map(len, data)))
+            parts = codec.encode(codec.prepare(image), 1)
+            results.add("sizes", **row, codec=codec.name, size=sum(map(len, parts)))

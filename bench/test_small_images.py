@@ -14,12 +14,13 @@ from machine import one_core
 from plan import Plan, crop
 from pytest_benchmark.fixture import BenchmarkFixture
 from results import Results
+from timing import figures
 
 import gfwx
 
 KIND = "rgb8"
 ALL = {codec.name: codec for codec in lossless_codecs(KIND)}
-BUDGET = 0.5
+BUDGET = 0.4
 """Seconds of calls, for each benchmark."""
 
 
@@ -31,6 +32,7 @@ def test_small_images(
 ) -> None:
     if not plan.photographs():
         pytest.skip("needs an RGB picture of 8 bits")
+    benchmark.group = f"small pictures: {direction} {side} x {side}"
     image = crop(plan.photographs()[0], side, side)
     call: Callable[[], Any]
     if name in ALL:
@@ -41,27 +43,26 @@ def test_small_images(
         if direction == "decode":
             call = partial(codec.decode, data, 1)
         with one_core():
-            measure(benchmark, call)
+            measure(benchmark, call, plan)
     else:
         call = partial(gfwx.encode, image)
         if direction == "decode":
             call = partial(gfwx.decode, gfwx.encode(image))
-        measure(benchmark, call)
+        measure(benchmark, call, plan)
     results.add(
         "small_images",
         side=side,
         codec=name,
         direction=direction,
-        min=benchmark.stats.stats.min,
-        median=benchmark.stats.stats.median,
+        **figures(benchmark),
     )
 
 
-def measure(benchmark: BenchmarkFixture, call: Callable[[], Any]) -> None:
+def measure(benchmark: BenchmarkFixture, call: Callable[[], Any], plan: Plan) -> None:
     call()
     start = time.perf_counter()
     call()
     seconds = time.perf_counter() - start
     iterations = max(1, round(2e-4 / seconds))
-    rounds = min(200, max(10, round(BUDGET / (seconds * iterations))))
+    rounds = min(200, max(10, round((0.1 if plan.quick else BUDGET) / (seconds * iterations))))
     benchmark.pedantic(call, rounds=rounds, iterations=iterations, warmup_rounds=2)
