@@ -12,10 +12,10 @@ Array = NDArray[Any]
 KINDS: Final = {
     "rgb8": "RGB, 8 bits: the photographs as they are",
     "rgb12": "RGB, 12 bits: 8-bit samples times 16 with random low bits (full size)",
-    "rgb12-half": "RGB, 12 bits: sums of 2 x 2 pixels (10 bits) times 4 with random low bits",
+    "rgb12-half": "RGB, 12 bits: sums of 2 x 2 pixels times 4 with random low bits",
     "bayer8": "Bayer, 8 bits: mosaic of the photographs",
-    "bayer12": "Bayer, 12 bits: mosaic of rgb12",
-    "bayer12-half": "Bayer, 12 bits: mosaic of rgb12-half",
+    "bayer12": "Bayer, 12 bits: mosaic of 8-bit samples times 16 with random low bits (full size)",
+    "bayer12-half": "Bayer, 12 bits: mosaic of sums of 2 x 2 pixels times 4 with random low bits",
     "rgb16": "RGB, 16-bit files as they are",
     "bayer16": "Bayer: mosaic of the 16-bit files",
     "gray8": "Gray, 8 bits",
