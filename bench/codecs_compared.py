@@ -53,6 +53,11 @@ class Codec:
         return [self.decode_one(one, **options) for one in data]
 
     @property
+    def slow(self) -> bool:
+        """Whether large pictures take seconds, so that fewer rounds have to do."""
+        return self.name.split(",")[0] in ("JPEG 2000", "JPEG XL e3", "PNG", "WebP")
+
+    @property
     def is_gfwx(self) -> bool:
         return self.family == "gfwx"
 

@@ -55,10 +55,10 @@ def report_folder(config: pytest.Config) -> Path:
     asked: Path | None = config.getoption("--report")
     if asked is not None:
         return asked
-    selected = config.getoption("-k") or config.getoption("--pictures")
-    if config.getoption("--quick") or selected or not config.stash[PLAN].is_default:
-        return FOLDER.parent / "build" / "bench"
-    return FOLDER / "report"
+    selected = config.getoption("-k") or config.args_source is pytest.Config.ArgsSource.ARGS
+    if config.stash[PLAN].is_default and not selected:
+        return FOLDER / "report"
+    return FOLDER.parent / "build" / "bench"
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import samples
 from labels import label
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 from results import Results
 from totals import ENCODERS, Total, frontier, totals
 
@@ -45,9 +45,7 @@ def save(figure: Any, file: Path) -> str:
 def plain_log(axis: Any) -> None:
     """Label a logarithmic axis with plain numbers at 1, 2 and 5."""
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    formatter = ScalarFormatter()
-    formatter.set_scientific(False)
-    axis.set_major_formatter(formatter)
+    axis.set_major_formatter("{x:g}")
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -90,6 +88,7 @@ def _size_and_speed(axes: Axes, made: list[Total], direction: str) -> None:
             "o" if total.is_gfwx else marker,
             color=BLUE if total.is_gfwx else RED,
             markersize=10 if total.is_gfwx else 7,
+            zorder=4,  # over the labels
         )
     axes.margins(0.12, 0.1)
     plain_log(axes.xaxis)
@@ -173,7 +172,7 @@ def megapixels(results: Results, folder: Path) -> str:
                 )
     for axes, direction in zip(both, ("encoding", "decoding"), strict=True):
         axes.set_xscale("log", base=2)
-        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlabel("megapixels ($2^{20}$)")
         axes.set_title(direction)
         axes.set_ylim(bottom=0)

@@ -21,7 +21,7 @@ from plan import Plan, crop
 from results import Results
 
 CHILD = Path(__file__).with_name("child.py")
-SHAPE = (2048, 4096)
+SHAPE = (2048, 2048)
 
 
 def measure(*arguments: object) -> dict[str, Any]:

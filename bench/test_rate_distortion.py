@@ -22,7 +22,7 @@ from results import Results
 import gfwx
 
 PICTURES = 2
-SIDE = 2048
+SIDE = 1536
 
 
 class Lossy(NamedTuple):
@@ -55,7 +55,7 @@ CODECS = {
         partial(imagecodecs.jpeg2k_encode, reversible=False, numthreads=1),
         partial(imagecodecs.jpeg2k_decode, numthreads=1),
         "level",
-        (50, 47, 44, 41, 38, 35, 32, 29),
+        (53, 50, 47, 44, 41, 38, 35),
         "reversible=False; level is the PSNR asked for",
     ),
     "HTJ2K": Lossy(

@@ -72,7 +72,7 @@ def test_megapixels(
         else:
             gfwx.decode(data, threads=threads)
 
-    rounds = ROUNDS if megapixels < 64 else 3
+    rounds = ROUNDS if megapixels < 16 or (megapixels == 16 and encoder != "contextual") else 3
     if threads == 1:
         with one_core():
             benchmark.pedantic(call, rounds=rounds, warmup_rounds=1)
