@@ -23,13 +23,12 @@ def label(axes: Axes, points: list[tuple[float, float, str, dict[str, Any]]]) ->
     """
     axes.figure.canvas.draw()
     scale = axes.figure.dpi / 72
-    taken = []
-    for x, y, _, _ in points:
-        pixel_x, pixel_y = axes.transData.transform((x, y))
-        taken.append((pixel_x - 5, pixel_y - 5, pixel_x + 5, pixel_y + 5))
+    places = [tuple(axes.transData.transform((x, y))) for x, y, _, _ in points]
+    taken = [(x - 5, y - 5, x + 5, y + 5) for x, y in places]
     bounds = axes.get_window_extent()
     frame = bounds.x0, bounds.y0, bounds.x1, bounds.y1
-    for x, y, text, properties in points:
+    for place, (x, y, text, properties) in zip(places, points, strict=True):
+        others = [other for other in places if other != place]
         best, least = None, float("inf")
         for rank, (right, up) in enumerate(OFFSETS):
             made = axes.annotate(
@@ -45,6 +44,9 @@ def label(axes: Axes, points: list[tuple[float, float, str, dict[str, Any]]]) ->
             box = extent.x0, extent.y0, extent.x1, extent.y1
             cost = sum(_overlap(box, other) for other in taken) + rank * scale
             cost += 10 * (_area(box) - _overlap(box, frame))
+            # A label nearer to another point would seem to be that one's.
+            own = _distance(box, place) + 4 * scale
+            cost += 300 * scale * sum(_distance(box, other) < own for other in others)
             if cost < least:
                 if best is not None:
                     best.remove()
@@ -65,6 +67,12 @@ def label(axes: Axes, points: list[tuple[float, float, str, dict[str, Any]]]) ->
 
 def _area(box: tuple[float, ...]) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def _distance(box: tuple[float, ...], place: tuple[float, ...]) -> float:
+    right = max(box[0] - place[0], 0.0, place[0] - box[2])
+    up = max(box[1] - place[1], 0.0, place[1] - box[3])
+    return float((right**2 + up**2) ** 0.5)
 
 
 def _overlap(first: tuple[float, ...], second: tuple[float, ...]) -> float:
