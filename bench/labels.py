@@ -42,7 +42,7 @@ def label(axes: Axes, points: list[tuple[float, float, str, dict[str, Any]]]) ->
             )
             extent = made.get_window_extent()
             box = extent.x0, extent.y0, extent.x1, extent.y1
-            cost = sum(_overlap(box, other) for other in taken) + rank * scale
+            cost = 3 * sum(_overlap(box, other) for other in taken) + rank * scale
             cost += 10 * (_area(box) - _overlap(box, frame))
             # A label nearer to another point would seem to be that one's.
             own = _distance(box, place) + 4 * scale

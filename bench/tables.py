@@ -88,7 +88,7 @@ def who_beats_whom(results: Results, kind: str) -> str:
             [
                 own.codec,
                 *(margins(own, better[direction], direction) for direction in better),
-                ", ".join(peer.codec for peer in worse) or "none",
+                "; ".join(peer.codec for peer in worse) or "none",
             ]
         )
     return table(
@@ -106,7 +106,7 @@ def who_beats_whom(results: Results, kind: str) -> str:
 def margins(own: Total, peers: list[Total], direction: str) -> str:
     """Name peers with how much smaller and how many times as fast they are."""
     return (
-        ", ".join(
+        "; ".join(
             f"{peer.codec} ({100 * (peer.percent / own.percent - 1):+.1f} %,"
             f" {peer.speed(direction) / own.speed(direction):.2f} x)"
             for peer in peers
