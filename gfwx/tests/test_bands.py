@@ -46,8 +46,6 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     yield made
 
 
-
-
 @pytest.mark.parametrize("threads", [1, 3])
 def test_vectors(counts: list[int], threads: int) -> None:
     for case in cases():

@@ -60,16 +60,9 @@ cdef inline Code code_of(uint32_t mean, uint32_t square, bint chroma) noexcept n
         + (e >= 3 * square + 3000) + (e >= 3 * square + 12000) + (e >= 4 * square + 44000)
     )
     cdef Code code
-    if row < 2:
-        code.signed = False
-    elif row == 2:
-        code.signed = e < 5 * square + 400
-    elif row == 3:
-        code.signed = e < 5 * square + 3000
-    elif row == 4:
-        code.signed = e < 6 * square + 12000
-    else:
-        code.signed = True
+    code.signed = (
+        ((row == 2) & (e < 5 * square + 400)) | ((row == 3) & (e < 5 * square + 3000))
+        | ((row == 4) & (e < 6 * square + 12000)) | (row == 5))
     code.bits = row - code.signed
     return code
 

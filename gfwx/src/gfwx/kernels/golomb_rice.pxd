@@ -17,6 +17,7 @@ cdef extern from *:
 cdef enum:
     ESCAPE = 12      # zeros that stand for "longer"
     MOST_BITS = 24   # that follow a prefix
+    MOST_SHORT = 20  # likewise in codes that 33 bits are enough for
     MOST_ESCAPED = 108  # k after which no escape makes sense: all of 32 bits are reached before
     CODE_BYTES = 48  # at most in one code: 6 + 21 escapes and 37 bits are 361 bits
 
@@ -86,9 +87,32 @@ cdef inline bint get_unsigned(BitReader* reader, int k, uint32_t* x) noexcept no
     return True
 
 
+cdef inline bint get_short(
+    BitReader* reader, int bits, bint is_signed, int32_t* x
+) noexcept nogil:
+    """I(bits) or S(bits - 1) without branches on what is read; False where the code is too long.
+
+    As a sign comes last in S, and the lowest bit of I is one, both are bits after a prefix.
+    """
+    cdef int zeros
+    cdef uint32_t y, m, negative
+    refill(reader)
+    zeros = prefix(reader)
+    if zeros == ESCAPE or bits > MOST_SHORT:
+        return False
+    y = (<uint32_t>(zeros - 1) << bits) + <uint32_t>(reader.window >> (63 - zeros - bits))
+    m = (y + (not is_signed)) >> 1
+    skip_bits(reader, zeros + 1 + bits - (is_signed & (m == 0)))  # a zero has no sign
+    negative = (y & 1) - 1
+    x[0] = <int32_t>((m ^ negative) - negative)
+    return True
+
+
 cdef inline bint get_interleaved(BitReader* reader, int k, int32_t* x) noexcept nogil:
     """I(k)."""
     cdef uint32_t y
+    if get_short(reader, k, False, x):
+        return True
     if not get_unsigned(reader, k, &y):
         return False
     x[0] = <int32_t>((y >> 1) + 1) if y & 1 else -<int32_t>(y >> 1)
@@ -98,6 +122,8 @@ cdef inline bint get_interleaved(BitReader* reader, int k, int32_t* x) noexcept 
 cdef inline bint get_signed(BitReader* reader, int k, int32_t* x) noexcept nogil:
     """S(k)."""
     cdef uint32_t y
+    if get_short(reader, k + 1, True, x):
+        return True
     if not get_unsigned(reader, k, &y):
         return False
     x[0] = <int32_t>y

@@ -69,7 +69,7 @@ cdef inline void classify(
     """What sixteen contexts decide: row of the table, 8 for S, and 16 times the k of the run
     coder."""
     cdef int l
-    cdef uint32_t mean, square, e, third, second, fourth
+    cdef uint32_t square, e, third, second, fourth
     cdef uint32_t at_least_two, at_least_three, at_least_four, at_least_five
     cdef uint32_t numbers[LANES]
     cdef uint32_t run_bits[LANES]

@@ -150,7 +150,7 @@ cdef inline void lift_row(
             high[i] = <coefficient_t>(row[2 * i + 1] - average(row[2 * i], row[2 * i + 2]))
         low[inner] = row[2 * inner]
         if inner < high_n:
-            high[inner] = <coefficient_t>(row[n - 1] - row[n - 2])
+            high[inner] = <coefficient_t>(row[n - 1] - average(row[n - 2], row[n - 2]))
     if n == 1:
         return
     pad(high, high_n)

@@ -11,13 +11,15 @@ from gfwx.kernels.blocks cimport Block, dc_place, row_length, row_start
 from gfwx.kernels.context cimport ContextRow, context_at, prepare_row
 from gfwx.kernels.geometry cimport coefficient_t
 from gfwx.kernels.golomb_rice cimport (
-    bit_width, get_interleaved, get_signed, get_unsigned, magnitude,
+    bit_width, get_interleaved, get_short, get_signed, get_unsigned, magnitude,
 )
 
 
 cdef inline bint get_value(
     BitReader* reader, Code code, int32_t* s
 ) noexcept nogil:
+    if get_short(reader, code.bits + code.signed, code.signed, s):
+        return True
     if code.signed:
         return get_signed(reader, code.bits, s)
     return get_interleaved(reader, code.bits, s)
@@ -119,8 +121,6 @@ cdef inline bint decode_pass(
         if n == 0:
             continue
         values = coefficients + row_start(block, row)
-        if encoder != HIGH_BITRATE:  # zeros in runs are skipped
-            memset(values, 0, n * sizeof(coefficient_t))
         if encoder == HIGH_BITRATE:
             fine = decode_high_bitrate(reader, &state, values, n)
         elif encoder == FAST:
