@@ -170,7 +170,7 @@ def decode(
         Number of threads; by default all cores for large images, one for small ones.
     max_pixels : int, default 2**30
         Refuse to make pictures of more samples (layers x height x width x channels). Beside the
-        picture, decoding takes 2 bytes of memory a sample for 8-bit and 4 for 16-bit types.
+        picture, decoding takes up to 2 bytes of memory a sample for 8-bit and 4 for 16-bit types.
     partial : bool, default False
         Accept incomplete data: missing coefficients are zero.
 
