@@ -56,6 +56,7 @@ cdef struct CodeLanes:
     int32_t target[LANES]     # where they go
     int32_t next[LANES]       # where the next word will go
     uint32_t unusual[LANES]   # all ones where the last step left its codes out
+    uint32_t coded[LANES]     # not 0 where the last step was more than zeros in a run
     Adaptive state
     Adaptive before           # the last step
     uint32_t first_threshold[LANES]  # 250 for chroma, else 100
@@ -269,6 +270,7 @@ cdef inline void append_codes(
             (first_length < 32) & (second_length < 32) & (longest[l] < ESCAPE)
             & (lanes.before.mean[l] <= most_mean))
         lanes.unusual[l] = ~usual
+        lanes.coded[l] = first_length | second_length
         first &= usual
         second &= usual
         first_length &= usual

@@ -27,6 +27,7 @@ from gfwx.kernels.row_classes cimport classify_row
 
 cdef enum:
     SPARE_WORDS = 1024  # of a lane, for unusual codes
+    ZEROS = 32          # coefficients of a lane that are skipped at once
     CODE_WORDS = 2 * CODE_BYTES  # of a step, each coefficient with a run
 
 
@@ -218,6 +219,38 @@ cdef inline void store_words(const CodeLanes* lanes, uint32_t* words) noexcept n
         memcpy(words + lanes.target[l], lanes.words + 2 * l, 2 * sizeof(uint32_t))
 
 
+cdef inline bint all_zero(
+    const CodeLanes* lanes, const coefficient_t* memory, int64_t index
+) noexcept nogil:
+    """Whether the next ZEROS coefficients of all lanes are zeros."""
+    cdef int l, i
+    cdef const coefficient_t* values
+    cdef coefficient_t found[ZEROS]
+    memset(found, 0, sizeof(found))
+    for l in range(LANES):
+        values = memory + 2 * lanes.place[l] + index
+        for i in range(ZEROS):
+            found[i] |= values[i]
+    for i in range(ZEROS):
+        if found[i] != 0:
+            return False
+    return True
+
+
+cdef inline int64_t skip_zeros(
+    CodeLanes* lanes, const coefficient_t* memory, int64_t index, int64_t end
+) noexcept nogil:
+    """While all lanes count zeros: count as many as there are in all of them. Returns the index of
+    what follows, at most ``end``."""
+    cdef int64_t first = index
+    cdef int l
+    while index + ZEROS <= end and all_zero(lanes, memory, index):
+        index += ZEROS
+    for l in range(LANES):
+        lanes.state.run[l] += <uint32_t>(index - first)
+    return index
+
+
 cdef inline void encode_passes(
     CodeLanes* lanes, Lane* lane, int count, const coefficient_t* memory, int64_t plane,
     uint32_t* words, int encoder, int64_t most_coefficients, int later,
@@ -227,7 +260,7 @@ cdef inline void encode_passes(
     cdef int64_t index = 0
     cdef int64_t end, last
     cdef int l
-    cdef uint32_t unusual
+    cdef uint32_t unusual, coded
     cdef const coefficient_t* values
     while True:
         end = most_coefficients + STEP
@@ -249,9 +282,10 @@ cdef inline void encode_passes(
             else:
                 step(lanes, memory, memory + plane, <int32_t>index, CONTEXTUAL)
             store_words(lanes, words)
-            unusual = 0
+            unusual = coded = 0
             for l in range(LANES):
                 unusual |= lanes.unusual[l]
+                coded |= lanes.coded[l]
             if unusual:
                 for l in range(count):
                     if not lanes.unusual[l] or lane[l].length < index + STEP:
@@ -266,6 +300,8 @@ cdef inline void encode_passes(
                         lane[l].writer.next = lane[l].writer.data
                     resume(lanes, l, &lane[l], words)
             index += STEP
+            if not coded and encoder != HIGH_BITRATE:
+                index = skip_zeros(lanes, memory, index, end)
 
 
 cdef inline int finish_blocks(
