@@ -5,7 +5,7 @@ ones. Outside neighbors repeat the last inside one, which is what the format's r
 to; so the halves are padded by copies and the loops need no special ends.
 """
 from libc.stdint cimport int16_t, int32_t, uint16_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from gfwx.kernels.geometry cimport coefficient_t
 
@@ -108,6 +108,10 @@ cdef inline void copy_row(
     const coefficient_t* source, coefficient_t* target, Py_ssize_t n
 ) noexcept nogil:
     memcpy(target, source, n * sizeof(coefficient_t))
+
+
+cdef inline void set_zero(coefficient_t* row, Py_ssize_t n) noexcept nogil:
+    memset(row, 0, n * sizeof(coefficient_t))
 
 
 cdef inline void deinterleave(

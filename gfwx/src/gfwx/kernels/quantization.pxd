@@ -4,7 +4,7 @@ A factor is the quality q of a level, in units of 1 / 2^shift where 2^shift = 10
 0 leaves the row as it is. int16 products are made in int32, int32 products in int64.
 """
 from libc.math cimport fabs
-from libc.stdint cimport int16_t, int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_t
 
 from gfwx.kernels.geometry cimport coefficient_t
 
@@ -44,6 +44,14 @@ cdef inline void quantize_row(
             target[i] = <int32_t>((product64 + ((product64 >> 63) & ((1 << shift) - 1))) >> shift)
 
 
+cdef inline bint all_zero(const coefficient_t* row, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef coefficient_t found = 0
+    for i in range(n):
+        found |= row[i]
+    return found == 0
+
+
 cdef inline void dequantize_row(
     const coefficient_t* source, coefficient_t* target, Py_ssize_t n, int32_t factor, int shift
 ) noexcept nogil:
@@ -59,30 +67,40 @@ cdef inline void dequantize_row(
         dequantize_long(source, target, n, factor, shift)
 
 
+cdef inline uint16_t high_product(uint16_t x, uint16_t y) noexcept nogil:
+    return <uint16_t>((<uint32_t>x * y) >> 16)
+
+
 cdef inline void dequantize_short(
     const int16_t* source, int16_t* target, Py_ssize_t n, uint32_t factor, int shift
 ) noexcept nogil:
-    """In integers of 32 bits.
+    """In integers of 16 bits, of which a vector holds most.
 
-    With t = 2 |a| + 1, or 0 for 0, the quotient is h t / factor, where h is 2^(shift - 1). Of
-    h / factor the whole part multiplies t as it is. The rest, p / factor, is taken as
-    m / 2^29, m rounded up: as t (m factor - 2^29 p) < 65538 * 8191 < 2^29, the product is too large
-    by less than 1 / factor, and its floor is right. m is multiplied in two parts.
+    With h = 2^(shift - 1), the quotient is ``floor((2 h a + h) / factor)`` where a = |value| > 0.
+    Whole parts of 2 h / factor and h / factor are taken as they are. Of the rest, (a p + r) /
+    factor, p / factor is taken as m / 2^32 and r / factor as c / 2^16, both rounded up, and
+    the low half of a times the low half of m is left out, for which c is greater by 1. The sum is
+    then too large by less than a / 2^32 + 2 / 2^16 < 2^-14 < 1 / factor, and its floor is right.
     """
     cdef Py_ssize_t i
-    cdef uint32_t whole = (<uint32_t>1 << (shift - 1)) // factor
-    cdef uint64_t rest = (<uint32_t>1 << (shift - 1)) % factor
-    cdef uint32_t m = <uint32_t>(((rest << 29) + factor - 1) // factor)
-    cdef uint32_t high = m >> 16
-    cdef uint32_t low = m & 0xFFFF
-    cdef uint32_t t
-    cdef int32_t value, negative, quotient
+    cdef uint32_t h = <uint32_t>1 << (shift - 1)
+    cdef uint64_t m = ((<uint64_t>(2 * h % factor) << 32) + factor - 1) // factor
+    cdef uint16_t c = <uint16_t>((((h % factor) << 16) + factor - 1) // factor + 1)
+    cdef uint16_t m_high = <uint16_t>(m >> 16)
+    cdef uint16_t m_low = <uint16_t>m
+    cdef uint16_t whole = <uint16_t>(2 * h // factor)
+    cdef uint16_t whole_half = <uint16_t>(h // factor)
+    cdef uint16_t a, negative, low, part, quotient
     for i in range(n):
-        value = source[i]
-        negative = value >> 31
-        t = <uint32_t>((value ^ negative) - negative)
-        t = 2 * t + <uint32_t>(t != 0)
-        quotient = <int32_t>(t * whole + ((t * high + ((t * low) >> 16)) >> 13))
+        negative = <uint16_t>(source[i] >> 15)
+        a = <uint16_t>((<uint16_t>source[i] ^ negative) - negative)
+        part = high_product(a, m_low)
+        low = <uint16_t>(a * m_high + part)
+        quotient = <uint16_t>(a * whole + whole_half + high_product(a, m_high))
+        quotient = <uint16_t>(quotient + (low < part))
+        low = <uint16_t>(low + c)
+        quotient = <uint16_t>(quotient + (low < c))
+        quotient = quotient if a != 0 else 0
         target[i] = <int16_t>((quotient ^ negative) - negative)
 
 

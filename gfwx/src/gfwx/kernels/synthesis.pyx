@@ -13,9 +13,9 @@ from gfwx.kernels.geometry cimport (
     Component, Lattice, LEVELS, Memory, Rows, coarse_row_stride, coarse_rows, coefficient_t,
     lattice_at, place_of, quality_level, quarter_rows,
 )
-from gfwx.kernels.lifting cimport copy_row, deinterleave, interleave, unlift_row
+from gfwx.kernels.lifting cimport copy_row, deinterleave, interleave, set_zero, unlift_row
 from gfwx.kernels.planes cimport Picture, apply_program, picture_of, store_row
-from gfwx.kernels.quantization cimport dequantize_row
+from gfwx.kernels.quantization cimport all_zero, dequantize_row
 from gfwx.kernels.ring cimport Ring, lift_ring_row, padded, padding_for, ring_for, ring_row
 
 
@@ -69,6 +69,10 @@ cdef void enter(
         low = ring_row(ring, unit, plane, odd, pair)
         source = coefficients + place_of(&sweep.parts[odd], plane, pair)
         if odd and not sweep.quarters:
+            if factor != 0 and all_zero(source, sweep.columns):  # as many rows of chroma are
+                set_zero(low, sweep.low_n)
+                set_zero(low + ring.high, sweep.high_n)
+                continue
             if factor != 0:
                 dequantize_row(source, whole, sweep.columns, factor, sweep.shift)
                 source = whole
