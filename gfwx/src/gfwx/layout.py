@@ -91,10 +91,10 @@ class Layout:
         Whether planes have four components, else one.
     levels : int
         Number of levels that make the picture.
-    component_rows : int
-        Rows of a component, of the longest: those of the picture, with Bayer half of them.
-    block_height : int
-        Rows of a component that blocks of the finest level do not reach across.
+    component_rows, component_columns : int
+        Of a component, the largest: those of the picture, with Bayer half of them.
+    block_side, block_height : int
+        Columns and rows of a component that a block of the finest level has.
     coarse_size, pair_size, quarter_size : int
         Coefficients of a plane: of the coarser levels, of a pair of rows of the finest level, and
         of a row of each Bayer component (else 0).
@@ -130,7 +130,7 @@ class Layout:
         table = _components(height, width, is_bayer, filter_code, downsampling)
         self.components = np.array(table, np.int64)
         self.components.flags.writeable = False
-        self.component_rows = table[0].rows
+        self.component_rows, self.component_columns = table[0].rows, table[0].columns
         self.coarse_size = sum(part.coarse_size for part in table)
         self.pair_size = sum(part.pair_stride for part in table)
         self.quarter_size = table[0].quarter_stride if is_bayer else 0

@@ -95,7 +95,10 @@ class Memory:
         self.parents = slice(first, first + self.coarse.stop)
         fine = first + coarse_size
         quarters = fine + (workers if own else 1) * fine_size
-        self.size = quarters + workers * quarters_size
+        zeros = quarters + workers * quarters_size
+        zero_rows = ceil_div(2 * pairs, layout.block_height)
+        zero_columns = ceil_div(layout.component_columns, layout.block_side)
+        self.size = zeros + layout.planes * len(layout.components) * zero_rows * zero_columns
         self.places = [
             np.array(
                 (
@@ -107,6 +110,11 @@ class Memory:
                     pairs,
                     quarters + worker * quarters_size,
                     quarter_rows,
+                    zeros,
+                    zero_rows,
+                    zero_columns,
+                    layout.block_side.bit_length() - 1,
+                    layout.block_height.bit_length() - 1,
                 ),
                 np.int64,
             )

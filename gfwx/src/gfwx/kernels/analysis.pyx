@@ -13,10 +13,11 @@ from gfwx.kernels.geometry cimport (
     Component, Lattice, LEVELS, Memory, Rows, coarse_row_stride, coarse_rows, coefficient_t,
     lattice_at, place_of, quality_level, quarter_rows,
 )
-from gfwx.kernels.lifting cimport copy_row, deinterleave, interleave, lift_row
+from gfwx.kernels.lifting cimport deinterleave, interleave, lift_row
 from gfwx.kernels.planes cimport Picture, apply_program, load_row, picture_of
 from gfwx.kernels.quantization cimport quantize_row
 from gfwx.kernels.ring cimport Ring, lift_ring_row, padded, padding_for, ring_for, ring_row
+from gfwx.kernels.rows cimport copy_row
 
 
 cdef struct Sweep:  # what one level of lifting does to its planes

@@ -1,7 +1,7 @@
 """Blocks of a level and the coefficients inside (format, section 8)."""
 from libc.stdint cimport int64_t, uint8_t
 
-from gfwx.kernels.geometry cimport Component, Lattice, Memory, lattice_at, place_of
+from gfwx.kernels.geometry cimport Component, Lattice, Memory, coefficient_t, lattice_at, place_of, zero_flag
 
 
 cdef struct Level:  # one level of one tranche, for all planes
@@ -57,6 +57,7 @@ cdef struct Block:  # the part of a block that lies in one component
     int64_t last_column
     int block_bits
     bint has_dc
+    int64_t zero_flag   # its place at the finest level, if it is split; else -1
     bint chroma
     int quality
 
@@ -83,6 +84,10 @@ cdef inline Block block_at(const Level* level, int64_t index, int component) noe
     block.first_column = x * size
     block.last_column = min(block.first_column + size, block.lattice.columns)
     block.block_bits = level.block_bits
+    block.zero_flag = -1
+    if level.level == 0 and block.lattice.split:
+        block.zero_flag = x + zero_flag(
+            level.memory, plane * level.component_count + component, block.first_row)
     block.chroma = component > 0 if level.component_count > 1 else level.chroma[plane]
     block.quality = level.chroma_quality if block.chroma else level.quality
     block.has_dc = (
@@ -122,6 +127,14 @@ cdef inline int64_t pass_length(const Block* block) noexcept nogil:
     return (
         (rows - whole_rows) * row_length(block, block.first_row)
         + (whole_rows * row_length(block, block.first_row + 1) if whole_rows > 0 else 0))
+
+
+cdef inline void mark_zeros(
+    const Block* block, coefficient_t* coefficients, bint zeros
+) noexcept nogil:
+    """Tell, if it is to be told, whether all of a decoded pass is zeros."""
+    if block.zero_flag >= 0:
+        coefficients[block.zero_flag] = zeros
 
 
 cdef inline int64_t dc_place(const Block* block) noexcept nogil:

@@ -37,6 +37,11 @@ cdef struct Memory:  # offsets in the array of coefficients; made by layout.py; 
     int64_t ring           # pairs of rows in a ring
     int64_t quarters       # Bayer: rows between the first split and the components' finest level
     int64_t quarter_rows   # of each component
+    int64_t zeros          # for each block of the finest level: whether all of it is zeros
+    int64_t zero_rows      # blocks down, in a ring
+    int64_t zero_columns   # and across
+    int64_t block_bits     # such a block has 2^block_bits columns
+    int64_t height_bits    # and 2^height_bits rows
 
 
 cdef struct Component:  # one row of the table that layout.py makes; all int64
@@ -129,6 +134,16 @@ cdef inline Lattice lattice_at(
             memory, component, lattice.low_columns, 2 * stride if lattice.split else stride)
         lattice.odd = coarse_rows(memory, component, stride, 2 * stride)
     return lattice
+
+
+cdef inline int64_t zero_flag(
+    const Memory* memory, int64_t component, int64_t row
+) noexcept nogil:
+    """Place of the flag of the first block that has a row of the finest level. If it is not 0, the
+    block is nothing but zeros, which nobody has written. Components count from the first of the
+    first plane."""
+    return memory.zeros + memory.zero_columns * (
+        component * memory.zero_rows + (row >> memory.height_bits) % memory.zero_rows)
 
 
 cdef inline Rows quarter_rows(

@@ -10,7 +10,7 @@ from libc.stdlib cimport free, malloc
 from gfwx.kernels.adaptive cimport CONTEXTUAL, LOSSLESS, Pass, saturated_square, start_pass
 from gfwx.kernels.bits cimport BitReader, overrun, reader_of, refill, skip_bits
 from gfwx.kernels.blocks cimport (
-    Block, Level, block_at, dc_place, pass_length, row_length, row_start,
+    Block, Level, block_at, dc_place, mark_zeros, pass_length, row_length, row_start,
 )
 from gfwx.kernels.context cimport ContextRow, find_parents, mean_of
 from gfwx.kernels.context_rows cimport (
@@ -235,6 +235,7 @@ cdef inline bint decode_passes(
         lengths[l] = 0
     for l in range(count):
         rows = max(rows, blocks[l].last_row - blocks[l].first_row)
+        mark_zeros(&blocks[l], coefficients, False)
         if not begin_lane(&lane[l], lanes, l, &blocks[l], coefficients):
             return False
     begin_contexts(context, blocks, count)

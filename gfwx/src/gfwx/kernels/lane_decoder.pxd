@@ -13,7 +13,7 @@ from libc.string cimport memset
 from gfwx.kernels.adaptive cimport FAST, HIGH_BITRATE, Pass, start_pass
 from gfwx.kernels.bits cimport BitReader, overrun, reader_of, refill, skip_bits
 from gfwx.kernels.blocks cimport (
-    Block, Level, block_at, dc_place, pass_length, row_length, row_start,
+    Block, Level, block_at, dc_place, mark_zeros, pass_length, row_length, row_start,
 )
 from gfwx.kernels.context cimport ContextRow
 from gfwx.kernels.geometry cimport coefficient_t
@@ -25,6 +25,7 @@ from gfwx.kernels.lane_steps cimport (
 from gfwx.kernels.pages cimport prefetch_for_writing
 from gfwx.kernels.pass_decoder cimport decode_high_bitrate, decode_pass, decode_runs
 from gfwx.kernels.queue cimport Queue, take_block
+from gfwx.kernels.rows cimport all_zero
 
 cdef enum:
     ROWS_AHEAD = 8        # fetched while a row is copied; even, as rows alternate
@@ -65,12 +66,20 @@ cdef inline int64_t bit_of(const Lane* lane, const BitReader* reader) noexcept n
 
 
 cdef inline void deliver(
-    const Lane* lane, const coefficient_t* memory, coefficient_t* coefficients
+    const Lane* lane, const coefficient_t* memory, coefficient_t* coefficients, uint32_t mean
 ) noexcept nogil:
-    """Copy a decoded pass to its rows."""
+    """Copy a decoded pass to its rows, or tell that all of it is zeros.
+
+    Only where the mean is still 0 can it be.
+    """
     cdef int64_t row, n, i
     cdef const coefficient_t* source = memory + lane.base
     cdef const char* ahead
+    cdef bint zeros = (
+        lane.block.zero_flag >= 0 and mean == 0 and all_zero(source, pass_length(&lane.block)))
+    mark_zeros(&lane.block, coefficients, zeros)
+    if zeros:
+        return
     for row in range(lane.block.first_row, lane.block.last_row):
         n = row_length(&lane.block, row)
         if row + ROWS_AHEAD < lane.block.last_row:
@@ -268,7 +277,7 @@ cdef inline int64_t decode_in_lanes(
                     free(memory)
                     return -2
             else:
-                deliver(&lane[l], memory, coefficients)
+                deliver(&lane[l], memory, coefficients, lanes.before.mean[l])
                 lane[l].component += 1
                 if lanes.before.bit[l] > 32 * lane[l].words or not begin_pass(
                     &lane[l], &lanes, l, memory, coefficients, lanes.before.bit[l], &begun

@@ -5,8 +5,6 @@ ones. Outside neighbors repeat the last inside one, which is what the format's r
 to; so the halves are padded by copies and the loops need no special ends.
 """
 from libc.stdint cimport int16_t, int32_t, uint16_t
-from libc.string cimport memcpy, memset
-
 from gfwx.kernels.geometry cimport coefficient_t
 
 cdef inline coefficient_t half(coefficient_t n) noexcept nogil:
@@ -102,16 +100,6 @@ cdef inline void pad(coefficient_t* values, Py_ssize_t n) noexcept nogil:
     cdef coefficient_t* before = values - 2
     before[0] = before[1] = values[0]
     values[n] = values[n + 1] = values[n - 1]
-
-
-cdef inline void copy_row(
-    const coefficient_t* source, coefficient_t* target, Py_ssize_t n
-) noexcept nogil:
-    memcpy(target, source, n * sizeof(coefficient_t))
-
-
-cdef inline void set_zero(coefficient_t* row, Py_ssize_t n) noexcept nogil:
-    memset(row, 0, n * sizeof(coefficient_t))
 
 
 cdef inline void deinterleave(

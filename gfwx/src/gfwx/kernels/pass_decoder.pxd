@@ -7,7 +7,7 @@ from gfwx.kernels.adaptive cimport (
     fast_run_bits, saturated_square, start_pass,
 )
 from gfwx.kernels.bits cimport BitReader, overrun
-from gfwx.kernels.blocks cimport Block, dc_place, row_length, row_start
+from gfwx.kernels.blocks cimport Block, dc_place, mark_zeros, row_length, row_start
 from gfwx.kernels.context cimport ContextRow, context_at, prepare_row
 from gfwx.kernels.geometry cimport coefficient_t
 from gfwx.kernels.golomb_rice cimport (
@@ -112,6 +112,7 @@ cdef inline bint decode_pass(
     cdef int32_t s = 0
     cdef coefficient_t* values
     cdef bint fine = True
+    mark_zeros(block, coefficients, False)
     if block.has_dc:
         if not get_signed(reader, 4, &s):
             return False

@@ -44,14 +44,6 @@ cdef inline void quantize_row(
             target[i] = <int32_t>((product64 + ((product64 >> 63) & ((1 << shift) - 1))) >> shift)
 
 
-cdef inline bint all_zero(const coefficient_t* row, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef coefficient_t found = 0
-    for i in range(n):
-        found |= row[i]
-    return found == 0
-
-
 cdef inline void dequantize_row(
     const coefficient_t* source, coefficient_t* target, Py_ssize_t n, int32_t factor, int shift
 ) noexcept nogil:

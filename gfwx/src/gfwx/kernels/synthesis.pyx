@@ -11,12 +11,13 @@ from libc.stdlib cimport free, malloc
 
 from gfwx.kernels.geometry cimport (
     Component, Lattice, LEVELS, Memory, Rows, coarse_row_stride, coarse_rows, coefficient_t,
-    lattice_at, place_of, quality_level, quarter_rows,
+    lattice_at, place_of, quality_level, quarter_rows, zero_flag,
 )
-from gfwx.kernels.lifting cimport copy_row, deinterleave, interleave, set_zero, unlift_row
+from gfwx.kernels.lifting cimport deinterleave, interleave, unlift_row
 from gfwx.kernels.planes cimport Picture, apply_program, picture_of, store_row
-from gfwx.kernels.quantization cimport all_zero, dequantize_row
+from gfwx.kernels.quantization cimport dequantize_row
 from gfwx.kernels.ring cimport Ring, lift_ring_row, padded, padding_for, ring_for, ring_row
+from gfwx.kernels.rows cimport copy_row, set_zero
 
 
 cdef struct Sweep:  # what one level of unlifting does to its planes
@@ -33,6 +34,9 @@ cdef struct Sweep:  # what one level of unlifting does to its planes
     Rows target             # where rows go, if not to the picture
     const int32_t* factors  # by chroma flag and level, LEVELS apart
     const uint8_t* chroma   # of each plane; NULL where all are of one kind
+    const Memory* memory
+    int component           # of ``components``
+    int components
     int level
     int shift
 
@@ -56,32 +60,67 @@ cdef void enter(
     bint odd, int64_t pair,
 ) noexcept nogil:
     """Row ``2 pair + odd`` of every plane, dequantized, into the ring in halves."""
-    cdef int64_t plane
+    cdef int64_t plane, first, last
     cdef int32_t factor
     cdef coefficient_t* low
-    cdef coefficient_t* whole = scratch_of(ring, unit)
+    cdef coefficient_t* high
     cdef const coefficient_t* source
+    cdef const coefficient_t* zeros = NULL
     for plane in range(sweep.planes):
-        factor = 0
-        if not sweep.quarters:
-            factor = sweep.factors[
-                (LEVELS if sweep.chroma != NULL and sweep.chroma[plane] else 0) + sweep.level]
         low = ring_row(ring, unit, plane, odd, pair)
+        high = low + ring.high
         source = coefficients + place_of(&sweep.parts[odd], plane, pair)
-        if odd and not sweep.quarters:
-            if factor != 0 and all_zero(source, sweep.columns):  # as many rows of chroma are
-                set_zero(low, sweep.low_n)
-                set_zero(low + ring.high, sweep.high_n)
-                continue
-            if factor != 0:
-                dequantize_row(source, whole, sweep.columns, factor, sweep.shift)
-                source = whole
-            deinterleave(source, low, low + ring.high, sweep.columns)
-        else:
+        if sweep.quarters:
             copy_row(source, low, sweep.low_n)
-            dequantize_row(
-                coefficients + place_of(&sweep.parts[2 + odd], plane, pair), low + ring.high,
-                sweep.high_n, factor, sweep.shift)
+            copy_row(
+                coefficients + place_of(&sweep.parts[2 + odd], plane, pair), high, sweep.high_n)
+            continue
+        factor = sweep.factors[
+            (LEVELS if sweep.chroma != NULL and sweep.chroma[plane] else 0) + sweep.level]
+        if not odd:
+            copy_row(source, low, sweep.low_n)
+            source = coefficients + place_of(&sweep.parts[2], plane, pair)
+        if sweep.level == 0:
+            zeros = coefficients + zero_flag(
+                sweep.memory, plane * sweep.components + sweep.component, 2 * pair + odd)
+        first = 0
+        while first < sweep.columns:
+            last = sweep.columns
+            if zeros != NULL:
+                last = columns_alike(zeros, first, last, sweep.memory.block_bits)
+            if zeros != NULL and zeros[first >> sweep.memory.block_bits]:
+                set_zero(high + (first >> 1), (last >> 1) - (first >> 1))
+                if odd:
+                    set_zero(low + (first >> 1), ((last + 1) >> 1) - (first >> 1))
+            elif odd:
+                enter_whole(
+                    source + first, low + (first >> 1), high + (first >> 1),
+                    scratch_of(ring, unit), last - first, factor, sweep.shift)
+            else:
+                dequantize_row(
+                    source + (first >> 1), high + (first >> 1), (last >> 1) - (first >> 1),
+                    factor, sweep.shift)
+            first = last
+
+
+cdef inline int64_t columns_alike(
+    const coefficient_t* zeros, int64_t first, int64_t columns, int64_t block_bits
+) noexcept nogil:
+    """Where the blocks end that have coefficients, or have not, as the one at ``first``."""
+    cdef int64_t x = first >> block_bits
+    while (x + 1) << block_bits < columns and (zeros[x + 1] != 0) == (zeros[x] != 0):
+        x += 1
+    return min((x + 1) << block_bits, columns)
+
+
+cdef inline void enter_whole(
+    const coefficient_t* source, coefficient_t* low, coefficient_t* high, coefficient_t* scratch,
+    int64_t n, int32_t factor, int shift,
+) noexcept nogil:
+    if factor != 0:
+        dequantize_row(source, scratch, n, factor, shift)
+        source = scratch
+    deinterleave(source, low, high, n)
 
 
 cdef void leave(
@@ -304,6 +343,7 @@ cdef void place_level(
     Sweep* sweep, const Memory* memory, const Component* component, int level
 ) noexcept nogil:
     cdef Lattice lattice = lattice_at(memory, component, level)
+    sweep.memory = memory
     sweep.level = level
     sweep.rows = lattice.kept_rows
     sweep.columns = lattice.kept_columns
@@ -374,6 +414,8 @@ cdef int synthesize_finest(
         first = max(first - 1, 0)
         last = min(last + 1, output.picture.rows)
     sweep.planes = planes
+    sweep.component = 0
+    sweep.components = 4 if bayer else 1
     sweep.cubic = cubic
     sweep.shift = shift
     sweep.factors = factors
@@ -422,6 +464,7 @@ cdef int make_quarters(
     sweep.chroma = NULL
     for part in range(4):
         place_level(sweep, memory, &components[part], 0)
+        sweep.component = part
         quarters[part] = quarter_rows(memory, &components[part], first)
         sweep.target = quarters[part]
         sweep.factors = factors + (2 * part + (1 if part > 0 else 0)) * LEVELS
