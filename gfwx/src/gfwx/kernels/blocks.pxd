@@ -1,7 +1,9 @@
 """Blocks of a level and the coefficients inside (format, section 8)."""
 from libc.stdint cimport int64_t, uint8_t
 
-from gfwx.kernels.geometry cimport Component, Lattice, Memory, coefficient_t, lattice_at, place_of, zero_flag
+from gfwx.kernels.geometry cimport (
+    Component, Lattice, Memory, coefficient_t, lattice_at, place_of, zero_flag,
+)
 
 
 cdef struct Level:  # one level of one tranche, for all planes
