@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,12 +18,14 @@ from vectors import cases
 import gfwx
 from gfwx import memory, scratch
 
+RING_BYTES = memory.RING_BYTES
 ENCODERS = ("fast", "contextual", "high-bitrate")
 
 
 @pytest.fixture
 def counts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Numbers of bands, appended for each picture; bands are as small as blocks allow."""
+    """Numbers of bands, appended for each picture; bands are as small as blocks allow, and so is
+    their ring."""
     made: list[int] = []
     borrow = scratch.coefficients
 
@@ -40,6 +43,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
     monkeypatch.setattr(memory, "SMALL_BYTES", 0)
     monkeypatch.setattr(memory, "BAND_BYTES", 0)
+    monkeypatch.setattr(memory, "RING_BYTES", 0)
     monkeypatch.setattr(scratch, "coefficients", poisoned)
     for module in ("gfwx.encoding", "gfwx.decoding"):
         monkeypatch.setattr(f"{module}.memory_for", counted)
@@ -58,7 +62,11 @@ def test_vectors(counts: list[int], threads: int) -> None:
 @pytest.mark.parametrize("bayer", [False, True])
 @pytest.mark.parametrize("filter", ["linear", "cubic"])
 def test_same_bytes_and_pictures_as_in_one_band(
-    encoder: str, bayer: bool, filter: str, request: pytest.FixtureRequest
+    encoder: str,
+    bayer: bool,
+    filter: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     options: dict[str, Any] = {"encoder": encoder, "filter": filter, "block_size": 4}
     if bayer:
@@ -69,7 +77,8 @@ def test_same_bytes_and_pictures_as_in_one_band(
     small = [gfwx.decode(file, downsampling=1) for file in files]
     parts = [gfwx.decode(file[: 2 * len(file) // 3], partial=True)[0] for file in files]
     counts = request.getfixturevalue("counts")
-    for threads in (1, 2, 5):
+    for threads, ring_bytes in itertools.product((1, 2, 5), (0, RING_BYTES)):
+        monkeypatch.setattr(memory, "RING_BYTES", ring_bytes)
         for index, (image, file) in enumerate(zip(images, files, strict=True)):
             assert gfwx.encode(image, **options, threads=threads) == file
             assert_array_equal(gfwx.decode(file, threads=threads), whole[index])

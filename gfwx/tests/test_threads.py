@@ -156,3 +156,32 @@ def test_work_while_the_interpreter_exits() -> None:
         [sys.executable, "-c", LATE], check=True, timeout=60, capture_output=True, text=True
     )
     assert done.stdout.split() == ["done", "done"], done.stderr
+
+
+def take_turns(count: int, group: int, ring: int, workers: int) -> None:
+    made: set[int] = set()
+    used: set[int] = set()
+
+    def neighbors(number: int) -> range:
+        return range(max(number - 1, 0), min(number + 2, count))
+
+    def first(numbers: range) -> None:
+        for number in numbers:
+            if number >= ring:
+                assert used.issuperset(neighbors(number - ring))
+        made.update(numbers)
+
+    def second(number: int) -> None:
+        assert made.issuperset(neighbors(number))
+        used.add(number)
+
+    thread_pool.run_in_turn(first, second, count, group, ring, workers)
+    assert made == used == set(range(count))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.parametrize("group", [1, 2, 4])
+def test_run_in_turn_keeps_neighbors_in_the_ring(group: int, workers: int) -> None:
+    for count in range(1, 14):
+        for ring in range(group + 2, 3 * group + 4):
+            take_turns(count, group, min(ring, count), workers)

@@ -45,8 +45,7 @@ def decode_picture(
         layout,
         np.dtype(dtype).itemsize,
         workers,
-        # A band is joined when those before and after it are there, while others are decoded.
-        ring=3 if workers == 1 else 2 * workers + 2,
+        shares_bands=True,
         copies_parents=contextual,
     )
     parts = layout.planes * len(layout.components)
@@ -61,11 +60,13 @@ def decode_picture(
         def join(part: tuple[int, int]) -> None:
             join_coarser(coding, coefficients, place, part)
 
-        def decode_band(number: int) -> None:
+        def decode_bands(numbers: range) -> None:
             if missing:
-                for part in memory.band_slices(number):
-                    coefficients[part] = 0
-            reader.read(layout.band_queue(blocks.levels, *memory.bands[number]), place)
+                for number in numbers:
+                    for part in memory.band_slices(number):
+                        coefficients[part] = 0
+            first_row, last_row = memory.bands[numbers[0]][0], memory.bands[numbers[-1]][1]
+            reader.read(layout.band_queue(blocks.levels, first_row, last_row), place)
 
         def make_band(number: int) -> None:
             own = free.pop()
@@ -83,7 +84,9 @@ def decode_picture(
         if alone:
             make_band(0)
         else:
-            threads.run_in_turn(decode_band, make_band, len(memory.bands), memory.ring, workers)
+            threads.run_in_turn(
+                decode_bands, make_band, len(memory.bands), memory.group, memory.ring, workers
+            )
 
 
 class _BlockReader:

@@ -3,7 +3,7 @@
 The coarser levels of a picture, a quarter of its coefficients, are kept whole. The finest level is
 made and used in bands of rows that fit the processor's caches: when encoding, each thread has a
 band of its own; when decoding, bands go round in a ring, since rows at the edge of a band are
-joined with rows of its neighbors.
+joined with rows of its neighbors. Several are decoded at once, since lanes run dry at the end.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from gfwx.layout import Layout, ceil_div
 
 BAND_BYTES: Final = 3 << 20
-"""Memory that a band should have: enough blocks for all lanes, and small enough for the caches.
-Decoding, where lanes run dry at the end of each band, does better with larger ones: up to four
-times as much, where the ring is not more than half of the picture."""
+"""Memory that a band should have: enough blocks for all lanes, and small enough for the caches."""
+
+RING_BYTES: Final = 24 << 20
+"""Memory that a ring should have for each thread."""
 
 SMALL_BYTES: Final = 3 << 20
 """Pictures of so little memory are one band."""
@@ -41,9 +42,8 @@ class Memory:
         Bytes of a coefficient.
     workers : int
         Threads, each of which gets a place in `places`.
-    ring : int
-        Bands that are kept of the finest level: 0 for one of each thread's own, else so many for
-        all of them.
+    shares_bands : bool
+        Whether there is a ring of bands for all threads, else a band of each thread's own.
     copies_parents : bool
         Whether contexts of later bands look up the coarser levels after these are joined.
 
@@ -53,8 +53,8 @@ class Memory:
         First and last + 1 row, in rows of a component.
     band_rows : int
         Rows of each band but the last.
-    ring : int
-        Bands in the ring.
+    ring, group : int
+        Bands in the ring, and how many are decoded at once.
     size : int
         Length of the array.
     places : list of ndarray of int64
@@ -71,18 +71,29 @@ class Memory:
         itemsize: int,
         workers: int,
         *,
-        ring: int,
+        shares_bands: bool,
         copies_parents: bool,
     ) -> None:
         self.layout = layout
-        self.band_rows = _band_rows(layout, itemsize, ring)
         rows = layout.component_rows
+        size = rows * layout.pair_size * layout.planes * itemsize // 2
+        # So that all memory stays below 2 bytes a sample of 8 bits, from one megapixel on.
+        share = size * 8 // 13 if copies_parents else size * 10 // 13
+        wanted = share // 6 if shares_bands else size // 4
+        self.band_rows = _band_rows(layout, size, min(wanted, BAND_BYTES))
         self.bands = [
             (first, min(first + self.band_rows, rows)) for first in range(0, rows, self.band_rows)
         ]
-        own = ring == 0
-        self.ring = min(max(ring, 1), len(self.bands))
-        if own:
+        self.ring = self.group = 1
+        if shares_bands:
+            band_size = max(1, size * self.band_rows // rows)
+            most = min(share, RING_BYTES * workers) // band_size
+            # While threads decode a group each, one joins the bands of another; edges of two more
+            # are looked at.
+            groups = 1 if workers == 1 else workers + 1
+            self.group = max(1, (most - 2) // groups)
+            self.ring = min(groups * self.group + 2, len(self.bands))
+        else:
             workers = min(workers, len(self.bands))
         pairs = ceil_div(min(self.ring * self.band_rows, rows + 1), 2)
         quarter_rows = min(self.band_rows, rows) + MARGIN if layout.is_bayer else 0
@@ -94,7 +105,7 @@ class Memory:
         first = coarse_size if copies_parents and len(self.bands) > 1 else 0
         self.parents = slice(first, first + self.coarse.stop)
         fine = first + coarse_size
-        quarters = fine + (workers if own else 1) * fine_size
+        quarters = fine + (1 if shares_bands else workers) * fine_size
         zeros = quarters + workers * quarters_size
         zero_rows = ceil_div(2 * pairs, layout.block_height)
         zero_columns = ceil_div(layout.component_columns, layout.block_side)
@@ -105,7 +116,7 @@ class Memory:
                     0,
                     layout.coarse_size,
                     first,
-                    fine + (worker * fine_size if own else 0),
+                    fine + (0 if shares_bands else worker * fine_size),
                     fine_stride,
                     pairs,
                     quarters + worker * quarters_size,
@@ -147,25 +158,35 @@ class Memory:
 
 @lru_cache(maxsize=64)
 def memory_for(
-    layout: Layout, itemsize: int, workers: int, *, ring: int = 0, copies_parents: bool = False
+    layout: Layout,
+    itemsize: int,
+    workers: int,
+    *,
+    shares_bands: bool = False,
+    copies_parents: bool = False,
 ) -> Memory:
     """`Memory`, kept for the next picture of the same kind."""
-    return Memory(layout, itemsize, workers, ring=ring, copies_parents=copies_parents)
+    return Memory(
+        layout, itemsize, workers, shares_bands=shares_bands, copies_parents=copies_parents
+    )
 
 
 def _aligned(count: int) -> int:
     return ceil_div(count, _ALIGNMENT) * _ALIGNMENT
 
 
-def _band_rows(layout: Layout, itemsize: int, ring: int) -> int:
-    """Even, and as many blocks high as fit; all of a small picture."""
-    pair_bytes = layout.pair_size * layout.planes * itemsize
+def _band_rows(layout: Layout, size: int, wanted: int) -> int:
+    """Even, and a whole number of blocks high; all of a small picture.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of the picture.
+    size, wanted : int
+        Bytes of the finest level, and of a band.
+    """
     rows = layout.component_rows + (layout.component_rows & 1)
     least = max(layout.block_height, 2 * MARGIN)
-    size = rows * pair_bytes // 2
     if rows <= least or size <= SMALL_BYTES:
         return rows
-    wanted = BAND_BYTES
-    if ring > 0:
-        wanted = max(wanted, min(4 * BAND_BYTES, size // (2 * ring)))
-    return min(rows, max(least, 2 * wanted // pair_bytes // least * least))
+    return min(rows, max(1, round(rows * wanted / size / least)) * least)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from threading import Condition, Lock
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from gfwx.errors import ArgumentError, ArgumentTypeError
 
@@ -111,52 +111,69 @@ def run(function: Callable[[Item], Result], items: Sequence[Item], threads: int)
 
 
 def run_in_turn(
-    first: Callable[[int], None], second: Callable[[int], None], count: int, ring: int, threads: int
+    first: Callable[[range], None],
+    second: Callable[[int], None],
+    count: int,
+    group: int,
+    ring: int,
+    threads: int,
 ) -> None:
-    """Call two functions with each number, the second following close upon the first.
+    """Call two functions for each number, the second following close upon the first.
 
     ``second(n)`` begins when ``first`` has ended for n - 1, n and n + 1. There is room for so many
-    results of ``first`` at a time: ``first(n)`` begins when all calls of ``second`` that look at
+    results of ``first`` at a time: it begins for n when all calls of ``second`` that look at
     n - ring have ended.
 
     Parameters
     ----------
-    first, second : callable
-        Take a number. Their exceptions reach the caller.
+    first : callable
+        Takes some numbers that follow each other.
+    second : callable
+        Takes a number. Exceptions of both reach the caller.
     count : int
         The numbers are 0 to count - 1.
+    group : int
+        How many numbers ``first`` takes.
     ring : int
-        At least 3, or `count`.
+        At least group + 2, or `count`.
     threads : int
         At most so many calls run at the same time.
     """
-    ahead = max(1, ring - 2)
-    tasks: list[tuple[Callable[[int], None], int]] = []
-    for number in range(-ahead, count):
-        if number + ahead < count:
-            tasks.append((first, number + ahead))
-        if number >= 0:
-            tasks.append((second, number))
-    ended: set[tuple[Callable[[int], None], int]] = set()
+    groups = [range(start, min(start + group, count)) for start in range(0, count, group)]
+    group_of = [number // group for number in range(count)]
+    tasks: list[tuple[bool, int]] = []  # whether it is the second function, and of what
+    begun = 0
+    for number in range(count):
+        while begun < len(groups) and groups[begun][-1] - ring < max(0, number - 1):
+            tasks.append((False, begun))
+            begun += 1
+        tasks.append((True, number))
+    ended: set[tuple[bool, int]] = set()
     failed = False
     changed = Condition()
 
-    def needed(function: Callable[[int], None], number: int) -> list[Any]:
-        if function is second:
-            return [(first, n) for n in range(max(number - 1, 0), min(number + 2, count))]
-        last = number - ring
-        return [(second, n) for n in range(max(last - 1, 0), last + 2)] if last >= 0 else []
+    def needed(is_second: bool, index: int) -> list[tuple[bool, int]]:
+        if is_second:
+            return [(False, group_of[n]) for n in range(max(index - 1, 0), min(index + 2, count))]
+        before, last_before = groups[index][0] - ring, groups[index][-1] - ring
+        if last_before < 0:  # there was nothing in its place in the ring
+            return []
+        return [(True, n) for n in range(max(before - 1, 0), last_before + 2)]
 
-    def carry_out(task: tuple[Callable[[int], None], int]) -> None:
+    def carry_out(task: tuple[bool, int]) -> None:
         # What a task needs stands before it, so that somebody has begun it.
         nonlocal failed
-        needs = needed(*task)
+        is_second, index = task
+        needs = needed(is_second, index)
         with changed:
             changed.wait_for(lambda: failed or ended.issuperset(needs))
         if failed:
             return
         try:
-            task[0](task[1])
+            if is_second:
+                second(index)
+            else:
+                first(groups[index])
         except BaseException:
             failed = True
             raise

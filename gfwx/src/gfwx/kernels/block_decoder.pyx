@@ -8,7 +8,7 @@ from libc.stdlib cimport free
 
 from gfwx.kernels.adaptive cimport CONTEXTUAL, TURBO
 from gfwx.kernels.bits cimport BitReader, reader_of
-from gfwx.kernels.blocks cimport Block, Level, block_at
+from gfwx.kernels.blocks cimport Block, Level, block_at, most_in_pass
 from gfwx.kernels.context cimport ContextRow, make_context
 from gfwx.kernels.geometry cimport Component, Memory, coefficient_t
 from gfwx.kernels.lane_contextual_decoder cimport decode_side_by_side
@@ -76,7 +76,7 @@ cdef int64_t decode_blocks(
             free(context.memory)
             return result
         return decode_in_lanes(
-            queue, data, size, offsets, lengths, coefficients, encoder, side * side)
+            queue, data, size, offsets, lengths, coefficients, encoder, most_in_pass(block_bits))
     return decode_one_by_one(queue, data, offsets, lengths, coefficients, encoder)
 
 

@@ -9,7 +9,7 @@ from libc.stdlib cimport free
 from gfwx.kernels.adaptive cimport CONTEXTUAL
 from gfwx.kernels.bits cimport BitWriter
 from gfwx.kernels.block_data cimport BlockData
-from gfwx.kernels.blocks cimport Level
+from gfwx.kernels.blocks cimport Level, most_in_pass
 from gfwx.kernels.context cimport ContextRow, make_context
 from gfwx.kernels.geometry cimport Component, Memory, coefficient_t
 from gfwx.kernels.lane_encoder cimport encode_block, encode_in_lanes
@@ -36,7 +36,7 @@ cdef int encode_blocks(
         return -1
     if LANES_PAY and block_bits <= MOST_BLOCK_BITS and queue.count >= FEWEST_BLOCKS:
         failed = encode_in_lanes(
-            writer, coefficients, queue, blocks, encoder, (<int64_t>1) << 2 * block_bits,
+            writer, coefficients, queue, blocks, encoder, most_in_pass(block_bits),
             &context if encoder == CONTEXTUAL else NULL)
     else:
         while not failed and take_block(queue, &level, &index, &place):

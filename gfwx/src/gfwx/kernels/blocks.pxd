@@ -131,6 +131,11 @@ cdef inline int64_t pass_length(const Block* block) noexcept nogil:
         + (whole_rows * row_length(block, block.first_row + 1) if whole_rows > 0 else 0))
 
 
+cdef inline int64_t most_in_pass(int block_bits) noexcept nogil:
+    """Coefficients of a pass at most, three in four, rounded up."""
+    return ((<int64_t>3 << 2 * block_bits >> 2) + 63) & ~63
+
+
 cdef inline void mark_zeros(
     const Block* block, coefficient_t* coefficients, bint zeros
 ) noexcept nogil:

@@ -241,7 +241,7 @@ cdef inline int64_t decode_in_lanes(
     cdef int active = 0
     cdef uint32_t unusual
     cdef bint begun = False
-    cdef int64_t stride = ((most_coefficients + MOST_AHEAD + 63) & ~63) + STAGGER
+    cdef int64_t stride = most_coefficients + MOST_AHEAD + STAGGER
     cdef const uint32_t* words = <const uint32_t*>data
     cdef coefficient_t* memory = <coefficient_t*>malloc(
         DECODER_LANES * stride * sizeof(coefficient_t))
