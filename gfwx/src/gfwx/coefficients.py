@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gfwx import kernels, transforms
 from gfwx.header import Filter, Header, Intent
+from gfwx.kernels.coding import CodingTables
 from gfwx.layout import Layout
 
 _CLEANED_INTENTS: Final = {  # Bayer patterns, and the parity of row + column at their green sites
@@ -34,22 +35,33 @@ class Coding:
 
     Attributes
     ----------
-    cubic : bool
-        Filter.
     chroma : ndarray of uint8
         Chroma flag of each plane.
-    steps, reversed_steps : ndarray of int32
-        The program for the kernels, and that of its inverse.
+    tables : CodingTables
+        All this for the kernels.
     """
 
-    __slots__ = ("chroma", "cubic", "header", "layout", "program", "reversed_steps", "steps")
+    __slots__ = ("chroma", "header", "layout", "program", "tables")
 
     def __init__(self, header: Header, layout: Layout, program: transforms.Program) -> None:
         self.header = header
         self.layout = layout
         self.program = program
-        self.cubic = header.filter == Filter.CUBIC
-        self.chroma, self.steps, self.reversed_steps = _program_arrays(program, header.planes)
+        self.chroma, steps, reversed_steps = _program_arrays(program, header.planes)
+        self.tables = CodingTables(
+            layout.components,
+            layout.levels,
+            layout.factors,
+            layout.shift,
+            header.filter == Filter.CUBIC,
+            self.chroma,
+            steps,
+            reversed_steps,
+            header.signed,
+            header.boost,
+            _clean_up_tolerance(header),
+            _CLEANED_INTENTS.get(header.intent, 0),
+        )
 
 
 @lru_cache(maxsize=16)  # of programs that may be long
@@ -96,22 +108,7 @@ def split_band(
     """
     module = kernels.analysis
     finest = module.finest_16bit if image.itemsize == 2 else module.finest_8bit
-    header, layout = coding.header, coding.layout
-    finest(
-        _unsigned(image),
-        header.signed,
-        header.boost,
-        coefficients,
-        place,
-        coding.steps,
-        layout.components,
-        layout.factors,
-        coding.chroma,
-        coding.cubic,
-        layout.shift,
-        *band,
-        keeps_low,
-    )
+    finest(_unsigned(image), coefficients, place, coding.tables, *band, keeps_low)
 
 
 def split_coarser(
@@ -158,25 +155,9 @@ def join_band(
     """
     module = kernels.synthesis
     finest = module.finest_16bit if image.itemsize == 2 else module.finest_8bit
-    header, layout = coding.header, coding.layout
-    scale = 2 if layout.is_bayer else 1
-    finest(
-        coefficients,
-        place,
-        _unsigned(image),
-        header.signed,
-        header.boost,
-        coding.reversed_steps,
-        layout.components,
-        layout.factors,
-        coding.chroma,
-        coding.cubic,
-        layout.shift,
-        _clean_up_tolerance(header),
-        _CLEANED_INTENTS.get(header.intent, 0),
-        scale * band[0],
-        min(scale * band[1], layout.rows),
-    )
+    scale = 2 if coding.layout.is_bayer else 1
+    last_row = min(scale * band[1], coding.layout.rows)
+    finest(coefficients, place, _unsigned(image), coding.tables, scale * band[0], last_row)
 
 
 def _all_but_finest(
@@ -187,18 +168,7 @@ def _all_but_finest(
     parts: tuple[int, int],
 ) -> None:
     kernel = module.coarser_16bit if coefficients.itemsize == 4 else module.coarser_8bit
-    layout = coding.layout
-    kernel(
-        coefficients,
-        place,
-        layout.components,
-        layout.factors,
-        coding.chroma,
-        coding.cubic,
-        layout.shift,
-        layout.levels,
-        *parts,
-    )
+    kernel(coefficients, place, coding.tables, *parts)
 
 
 def _unsigned(array: NDArray[Any]) -> NDArray[Any]:

@@ -9,6 +9,7 @@ first leaves rows of the four components, which the second splits.
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t
 from libc.stdlib cimport free, malloc
 
+from gfwx.kernels.coding cimport Coding, CodingTables, Part, factors_of, part_at
 from gfwx.kernels.geometry cimport (
     Component, Lattice, LEVELS, Memory, Rows, coarse_row_stride, coarse_rows, coefficient_t,
     lattice_at, place_of, quality_level, quarter_rows,
@@ -191,38 +192,49 @@ cdef int split_columns(
 
 
 cdef void quantize_dc(
-    const Memory* memory, const Component* component, coefficient_t* coefficients,
-    const int32_t* factors, int shift,
+    const Part* part, coefficient_t* coefficients, int shift
 ) noexcept nogil:
     """The first coefficient of each tranche; the very first is never quantized."""
-    cdef Lattice lattice = lattice_at(memory, component, LEVELS - 1)
+    cdef Lattice lattice = lattice_at(&part.memory, part.component, LEVELS - 1)
     cdef int64_t row
     cdef coefficient_t* place
     for row in range(1, lattice.rows):
         place = coefficients + place_of(&lattice.low, 0, row)
         quantize_row(
-            place, place, 1, factors[quality_level(component, LEVELS - 1, row)], shift)
+            place, place, 1, part.factors[quality_level(part.component, LEVELS - 1, row)], shift)
 
 
 cdef int analyze_coarser(
-    coefficient_t* coefficients, const Memory* memory, const Component* component,
-    const int32_t* factors, bint cubic, int shift, int levels,
+    coefficient_t* coefficients, const Memory* memory, const Coding* coding, int64_t first_part,
+    int64_t last_part,
 ) except -1 nogil:
-    """All levels of a component but the finest, in the first plane of ``memory``."""
+    """All levels but the finest, of some components of planes."""
+    cdef Part part
+    cdef int64_t index
+    for index in range(first_part, last_part):
+        part = part_at(coding, memory, index)
+        analyze_part(coefficients, &part, coding)
+    return 0
+
+
+cdef int analyze_part(
+    coefficient_t* coefficients, const Part* part, const Coding* coding
+) except -1 nogil:
     cdef Sweep sweep
     cdef int level
     sweep.planes = 1
-    sweep.cubic = cubic
+    sweep.cubic = coding.cubic
     sweep.keeps_low = True
-    sweep.factors = factors
+    sweep.factors = part.factors
     sweep.chroma = NULL
-    sweep.shift = shift
+    sweep.shift = coding.shift
     sweep.quarters = False
-    for level in range(1, levels):
+    for level in range(1, coding.levels):
         sweep.level = level
-        sweep.lattice = lattice_at(memory, component, level)
-        sweep.source = coarse_rows(memory, component, 0, coarse_row_stride(component, level))
-        sweep.vertical = level < component.lifted_levels
+        sweep.lattice = lattice_at(&part.memory, part.component, level)
+        sweep.source = coarse_rows(
+            &part.memory, part.component, 0, coarse_row_stride(part.component, level))
+        sweep.vertical = level < part.component.lifted_levels
         if sweep.lattice.rows == 0 or sweep.lattice.columns == 0:
             return 0
         if sweep.lattice.split:
@@ -230,8 +242,8 @@ cdef int analyze_coarser(
                 &sweep, coefficients, <const Picture*>NULL, NULL,
                 0, (sweep.lattice.rows + 1) >> 1)
         else:
-            split_columns(&sweep, component, coefficients)
-    quantize_dc(memory, component, coefficients, factors, shift)
+            split_columns(&sweep, part.component, coefficients)
+    quantize_dc(part, coefficients, coding.shift)
     return 0
 
 
@@ -246,27 +258,26 @@ cdef void place_finest(
 
 cdef int analyze_finest(
     coefficient_t* coefficients, const Memory* memory, const Picture* picture,
-    const int32_t* program, const Component* components, bint bayer, const int32_t* factors,
-    const uint8_t* chroma, bint cubic, int shift, int64_t first_row, int64_t last_row,
-    bint keeps_low,
+    const Coding* coding, int64_t first_row, int64_t last_row, bint keeps_low,
 ) except -1 nogil:
     """The finest level of a band of rows of the components; with Bayer, after the first split of
     as many rows of the picture as that needs."""
     cdef Sweep sweep
     cdef int part
     cdef int64_t first, last
+    cdef const Component* components = coding.components
     sweep.planes = picture.layers * picture.channels
-    sweep.cubic = cubic
+    sweep.cubic = coding.cubic
     sweep.keeps_low = keeps_low
-    sweep.chroma = chroma
+    sweep.chroma = coding.chroma
     sweep.level = 0
-    sweep.shift = shift
-    if not bayer:
-        place_finest(&sweep, memory, components, factors)
+    sweep.shift = coding.shift
+    if coding.component_count == 1:
+        place_finest(&sweep, memory, components, coding.factors)
         return split_pairs(
-            &sweep, coefficients, picture, program, first_row >> 1, (last_row + 1) >> 1)
-    first = max(first_row - (6 if cubic else 2), 0)
-    last = min(last_row + (5 if cubic else 1), components[0].rows)
+            &sweep, coefficients, picture, coding.steps, first_row >> 1, (last_row + 1) >> 1)
+    first = max(first_row - (6 if coding.cubic else 2), 0)
+    last = min(last_row + (5 if coding.cubic else 1), components[0].rows)
     sweep.quarters = True
     sweep.vertical = True
     sweep.lattice.rows = picture.rows
@@ -274,15 +285,13 @@ cdef int analyze_finest(
     sweep.lattice.low_columns = components[0].columns
     for part in range(4):
         sweep.quarter[part] = quarter_rows(memory, &components[part], first)
-    split_pairs(&sweep, coefficients, picture, program, first, last)
+    split_pairs(&sweep, coefficients, picture, coding.steps, first, last)
     sweep.chroma = NULL
     for part in range(4):
         last = min(last_row, components[part].rows)
         if last <= first_row or components[part].columns == 0:
             continue
-        place_finest(
-            &sweep, memory, &components[part],
-            factors + (2 * part + (1 if part > 0 else 0)) * LEVELS)
+        place_finest(&sweep, memory, &components[part], factors_of(coding, part, part > 0))
         sweep.source = sweep.quarter[part]
         split_pairs(
             &sweep, coefficients, <const Picture*>NULL, NULL, first_row >> 1, (last + 1) >> 1)
@@ -290,10 +299,8 @@ cdef int analyze_finest(
 
 
 def finest_8bit(
-    const uint8_t[:, :, :, :] image, bint signed, int boost, int16_t[::1] coefficients,
-    const int64_t[::1] memory, const int32_t[::1] program, const int64_t[:, ::1] components,
-    const int32_t[:, :, ::1] factors, const uint8_t[::1] chroma, bint cubic, int shift,
-    int64_t first_row, int64_t last_row, bint keeps_low,
+    const uint8_t[:, :, :, :] image, int16_t[::1] coefficients, const int64_t[::1] memory,
+    CodingTables tables not None, int64_t first_row, int64_t last_row, bint keeps_low,
 ):
     """Transform a band of rows to the finest level, from 8-bit samples to int16.
 
@@ -301,105 +308,61 @@ def finest_8bit(
     ----------
     image
         Samples, (layers, rows, columns, channels); signed ones viewed as unsigned.
-    signed
-        Whether the samples are signed.
-    boost
-        What each sample is multiplied by, 1 or 8.
     coefficients
         Receives the finest level, and the low halves that the coarser levels are made of.
     memory
         Where in `coefficients` (see ``Memory`` in geometry.pxd).
-    program
-        Channel-transform program, end mark included.
-    components
-        The table of ``layout.py``: one row, or four in Bayer mode.
-    factors
-        Quantization by component, chroma flag and level.
-    chroma
-        Flag of each plane.
-    cubic
-        The filter.
-    shift
-        Factors are in units of 1 / 2^shift.
+    tables
+        Description of the coding.
     first_row, last_row
         The band, in rows of a component; `first_row` is even.
     keeps_low
         Whether the low halves are wanted.
     """
     cdef Picture picture = picture_of(
-        <char*>&image[0, 0, 0, 0], image.shape, image.strides, signed, boost)
+        <char*>&image[0, 0, 0, 0], image.shape, image.strides, &tables.coding)
     with nogil:
         analyze_finest(
-            &coefficients[0], <const Memory*>&memory[0], &picture, &program[0],
-            <const Component*>&components[0, 0], components.shape[0] > 1, &factors[0, 0, 0],
-            &chroma[0], cubic, shift, first_row, last_row, keeps_low)
+            &coefficients[0], <const Memory*>&memory[0], &picture, &tables.coding, first_row,
+            last_row, keeps_low)
 
 
 def finest_16bit(
-    const uint16_t[:, :, :, :] image, bint signed, int boost, int32_t[::1] coefficients,
-    const int64_t[::1] memory, const int32_t[::1] program, const int64_t[:, ::1] components,
-    const int32_t[:, :, ::1] factors, const uint8_t[::1] chroma, bint cubic, int shift,
-    int64_t first_row, int64_t last_row, bint keeps_low,
+    const uint16_t[:, :, :, :] image, int32_t[::1] coefficients, const int64_t[::1] memory,
+    CodingTables tables not None, int64_t first_row, int64_t last_row, bint keeps_low,
 ):
     """As finest_8bit, from 16-bit samples to int32."""
     cdef Picture picture = picture_of(
-        <char*>&image[0, 0, 0, 0], image.shape, image.strides, signed, boost)
+        <char*>&image[0, 0, 0, 0], image.shape, image.strides, &tables.coding)
     with nogil:
         analyze_finest(
-            &coefficients[0], <const Memory*>&memory[0], &picture, &program[0],
-            <const Component*>&components[0, 0], components.shape[0] > 1, &factors[0, 0, 0],
-            &chroma[0], cubic, shift, first_row, last_row, keeps_low)
-
-
-cdef int analyze_parts(
-    coefficient_t* coefficients, const Memory* memory, const Component* components,
-    int64_t component_count, const int32_t* factors, const uint8_t* chroma, bint cubic, int shift,
-    int levels, int64_t first_part, int64_t last_part,
-) except -1 nogil:
-    cdef int64_t part, plane, component, flag
-    cdef Memory place = memory[0]
-    for part in range(first_part, last_part):
-        plane = part // component_count
-        component = part % component_count
-        flag = (1 if component > 0 else 0) if component_count > 1 else chroma[plane]
-        place.coarse = memory.coarse + plane * memory.coarse_stride
-        analyze_coarser(
-            coefficients, &place, &components[component],
-            factors + (2 * component + flag) * LEVELS, cubic, shift, levels)
-    return 0
+            &coefficients[0], <const Memory*>&memory[0], &picture, &tables.coding, first_row,
+            last_row, keeps_low)
 
 
 def coarser_8bit(
-    int16_t[::1] coefficients, const int64_t[::1] memory, const int64_t[:, ::1] components,
-    const int32_t[:, :, ::1] factors, const uint8_t[::1] chroma, bint cubic, int shift, int levels,
+    int16_t[::1] coefficients, const int64_t[::1] memory, CodingTables tables not None,
     int64_t first_part, int64_t last_part,
 ):
     """Transform all levels but the finest, in place.
 
     Parameters
     ----------
-    coefficients, memory, components, factors, chroma, cubic, shift
+    coefficients, memory, tables
         As in finest_8bit.
-    levels
-        Number of levels, the finest included.
     first_part, last_part
         The components to transform, counted from the first of the first plane.
     """
     with nogil:
-        analyze_parts(
-            &coefficients[0], <const Memory*>&memory[0], <const Component*>&components[0, 0],
-            components.shape[0], &factors[0, 0, 0], &chroma[0], cubic, shift, levels,
-            first_part, last_part)
+        analyze_coarser(
+            &coefficients[0], <const Memory*>&memory[0], &tables.coding, first_part, last_part)
 
 
 def coarser_16bit(
-    int32_t[::1] coefficients, const int64_t[::1] memory, const int64_t[:, ::1] components,
-    const int32_t[:, :, ::1] factors, const uint8_t[::1] chroma, bint cubic, int shift, int levels,
+    int32_t[::1] coefficients, const int64_t[::1] memory, CodingTables tables not None,
     int64_t first_part, int64_t last_part,
 ):
     """As coarser_8bit, for int32."""
     with nogil:
-        analyze_parts(
-            &coefficients[0], <const Memory*>&memory[0], <const Component*>&components[0, 0],
-            components.shape[0], &factors[0, 0, 0], &chroma[0], cubic, shift, levels,
-            first_part, last_part)
+        analyze_coarser(
+            &coefficients[0], <const Memory*>&memory[0], &tables.coding, first_part, last_part)

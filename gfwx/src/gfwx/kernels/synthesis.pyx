@@ -9,13 +9,14 @@ second joins.
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t
 from libc.stdlib cimport free, malloc
 
+from gfwx.kernels.coding cimport Coding, CodingTables, Part, factors_of, part_at
 from gfwx.kernels.geometry cimport (
     Component, Lattice, LEVELS, Memory, Rows, coarse_row_stride, coarse_rows, coefficient_t,
     lattice_at, place_of, quality_level, quarter_rows,
 )
 from gfwx.kernels.lifting cimport interleave, unlift_row
 from gfwx.kernels.output cimport Output, finish_row
-from gfwx.kernels.planes cimport picture_of
+from gfwx.kernels.planes cimport Picture, picture_of
 from gfwx.kernels.quantization cimport dequantize_row
 from gfwx.kernels.ring cimport Ring, lift_ring_row, padded, padding_for, ring_for, ring_row
 from gfwx.kernels.rows cimport copy_row
@@ -155,16 +156,16 @@ cdef int join(
 
 
 cdef void dequantize_dc(
-    const Memory* memory, const Component* component, coefficient_t* coefficients,
-    const int32_t* factors, int shift,
+    const Part* part, coefficient_t* coefficients, int shift
 ) noexcept nogil:
     """The first coefficient of each tranche; the very first is never quantized."""
-    cdef Lattice lattice = lattice_at(memory, component, LEVELS - 1)
+    cdef Lattice lattice = lattice_at(&part.memory, part.component, LEVELS - 1)
     cdef int64_t row
     cdef coefficient_t* place
     for row in range(1, lattice.kept_rows):
         place = coefficients + place_of(&lattice.low, 0, row)
-        dequantize_row(place, place, 1, factors[quality_level(component, LEVELS - 1, row)], shift)
+        dequantize_row(
+            place, place, 1, part.factors[quality_level(part.component, LEVELS - 1, row)], shift)
 
 
 cdef void place_level(
@@ -187,78 +188,78 @@ cdef void place_level(
 
 
 cdef int synthesize_coarser(
-    coefficient_t* coefficients, const Memory* memory, const Component* component,
-    const int32_t* factors, bint cubic, int shift, int levels,
+    coefficient_t* coefficients, const Memory* memory, const Coding* coding, int64_t first_part,
+    int64_t last_part,
 ) except -1 nogil:
-    """All levels of a component but the finest, in the first plane of ``memory``."""
+    """All levels but the finest, of some components of planes."""
+    cdef Part part
+    cdef int64_t index
+    for index in range(first_part, last_part):
+        part = part_at(coding, memory, index)
+        synthesize_part(coefficients, &part, coding)
+    return 0
+
+
+cdef int synthesize_part(
+    coefficient_t* coefficients, const Part* part, const Coding* coding
+) except -1 nogil:
     cdef Sweep sweep
-    cdef int level = levels - 1
+    cdef int level = coding.levels - 1
     sweep.planes = 1
-    sweep.cubic = cubic
-    sweep.factors = factors
+    sweep.cubic = coding.cubic
+    sweep.factors = part.factors
     sweep.chroma = NULL
-    sweep.shift = shift
-    dequantize_dc(memory, component, coefficients, factors, shift)
+    sweep.shift = coding.shift
+    dequantize_dc(part, coefficients, coding.shift)
     while level >= 1:
-        place_level(&sweep, memory, component, level)
+        place_level(&sweep, &part.memory, part.component, level)
         if sweep.rows == 0 or sweep.columns == 0:
             return 0
-        sweep.target = coarse_rows(memory, component, 0, coarse_row_stride(component, level))
-        join(&sweep, component, coefficients, <Output*>NULL, 0, sweep.rows)
+        sweep.target = coarse_rows(
+            &part.memory, part.component, 0, coarse_row_stride(part.component, level))
+        join(&sweep, part.component, coefficients, <Output*>NULL, 0, sweep.rows)
         level -= 1
     return 0
 
 
-cdef int synthesize_parts(
-    coefficient_t* coefficients, const Memory* memory, const Component* components,
-    int64_t component_count, const int32_t* factors, const uint8_t* chroma, bint cubic, int shift,
-    int levels, int64_t first_part, int64_t last_part,
-) except -1 nogil:
-    cdef int64_t part, plane, component, flag
-    cdef Memory place = memory[0]
-    for part in range(first_part, last_part):
-        plane = part // component_count
-        component = part % component_count
-        flag = (1 if component > 0 else 0) if component_count > 1 else chroma[plane]
-        place.coarse = memory.coarse + plane * memory.coarse_stride
-        synthesize_coarser(
-            coefficients, &place, &components[component],
-            factors + (2 * component + flag) * LEVELS, cubic, shift, levels)
-    return 0
-
-
 cdef int synthesize_finest(
-    coefficient_t* coefficients, const Memory* memory, Output* output,
-    const Component* components, bint bayer, const int32_t* factors, const uint8_t* chroma,
-    bint cubic, int shift,
+    coefficient_t* coefficients, const Memory* memory, const Picture* picture,
+    const Coding* coding, int64_t first_row, int64_t last_row,
 ) except -1 nogil:
     """A band of the picture; with Bayer, after as many rows of the components as that needs."""
     cdef Sweep sweep
-    cdef int64_t planes = output.picture.layers * output.picture.channels
-    cdef int64_t first = output.first_row
-    cdef int64_t last = output.last_row
+    cdef Output output
+    cdef int64_t planes = picture.layers * picture.channels
+    cdef int64_t first = first_row
+    cdef int64_t last = last_row
     cdef coefficient_t* rows
+    output.picture = picture[0]
+    output.program = coding.reversed_steps
+    output.tolerance = coding.tolerance
+    output.green_parity = coding.green_parity
+    output.first_row = first_row
+    output.last_row = last_row
     if output.tolerance:  # rows outside the band are needed to clean those inside
         first = max(first - 1, 0)
-        last = min(last + 1, output.picture.rows)
+        last = min(last + 1, picture.rows)
     sweep.planes = planes
     sweep.component = 0
-    sweep.components = 4 if bayer else 1
-    sweep.cubic = cubic
-    sweep.shift = shift
-    sweep.factors = factors
-    sweep.chroma = chroma
-    if bayer:
-        make_quarters(&sweep, coefficients, memory, components, first, last)
-        sweep.rows = output.picture.rows
-        sweep.columns = output.picture.columns
+    sweep.components = coding.component_count
+    sweep.cubic = coding.cubic
+    sweep.shift = coding.shift
+    sweep.factors = coding.factors
+    sweep.chroma = coding.chroma
+    if coding.component_count > 1:
+        make_quarters(&sweep, coefficients, memory, coding, first, last)
+        sweep.rows = picture.rows
+        sweep.columns = picture.columns
         sweep.low_n = (sweep.columns + 1) >> 1
         sweep.high_n = sweep.columns >> 1
         sweep.split = True
         sweep.vertical = True
         sweep.quarters = True
     else:
-        place_level(&sweep, memory, components, 0)
+        place_level(&sweep, memory, coding.components, 0)
     output.row_stride = padded(sweep.columns, padding_for(sweep.columns))
     output.plane_stride = 4 * output.row_stride
     rows = <coefficient_t*>malloc(
@@ -271,34 +272,33 @@ cdef int synthesize_finest(
     output.total = rows + planes * output.plane_stride
     output.cleaned = <coefficient_t*>output.total + output.row_stride  # if there is clean-up
     try:
-        join(&sweep, components, coefficients, output, first, last)
+        join(&sweep, coding.components, coefficients, &output, first, last)
     finally:
         free(rows)
     return 0
 
 
 cdef int make_quarters(
-    Sweep* sweep, coefficient_t* coefficients, const Memory* memory, const Component* components,
+    Sweep* sweep, coefficient_t* coefficients, const Memory* memory, const Coding* coding,
     int64_t first_row, int64_t last_row,
 ) except -1 nogil:
     """Rows of the four components from which rows of the picture can be joined."""
     cdef int part
     cdef Rows quarters[4]
-    cdef const int32_t* factors = sweep.factors
     # The joining sweep reads one pair (cubic: three) before the band and one (three) behind it.
     cdef int64_t margin = 3 if sweep.cubic else 1
     cdef int64_t first = max((first_row >> 1) - margin, 0) & ~1
     cdef int64_t last = ((last_row + 1) >> 1) + margin
     sweep.chroma = NULL
     for part in range(4):
-        place_level(sweep, memory, &components[part], 0)
+        place_level(sweep, memory, &coding.components[part], 0)
         sweep.component = part
-        quarters[part] = quarter_rows(memory, &components[part], first)
+        quarters[part] = quarter_rows(memory, &coding.components[part], first)
         sweep.target = quarters[part]
-        sweep.factors = factors + (2 * part + (1 if part > 0 else 0)) * LEVELS
+        sweep.factors = factors_of(coding, part, part > 0)
         if sweep.columns > 0 and sweep.rows > first:
             join(
-                sweep, &components[part], coefficients, <Output*>NULL, first,
+                sweep, &coding.components[part], coefficients, <Output*>NULL, first,
                 min(last, sweep.rows))
     for part in range(4):
         sweep.parts[part] = quarters[part]
@@ -306,10 +306,8 @@ cdef int make_quarters(
 
 
 def finest_8bit(
-    int16_t[::1] coefficients, const int64_t[::1] memory, uint8_t[:, :, :, :] image, bint signed,
-    int boost, const int32_t[::1] program, const int64_t[:, ::1] components,
-    const int32_t[:, :, ::1] factors, const uint8_t[::1] chroma, bint cubic, int shift,
-    int tolerance, int green_parity, int64_t first_row, int64_t last_row,
+    int16_t[::1] coefficients, const int64_t[::1] memory, uint8_t[:, :, :, :] image,
+    CodingTables tables not None, int64_t first_row, int64_t last_row,
 ):
     """Make a band of the picture, the coarser levels being joined.
 
@@ -321,97 +319,55 @@ def finest_8bit(
         Where in `coefficients` (see ``Memory`` in geometry.pxd).
     image
         Receives the samples, (layers, rows, columns, channels); signed ones viewed as unsigned.
-    signed
-        Whether the samples are signed.
-    boost
-        What each value is divided by, 1 or 8.
-    program
-        Channel-transform program with its steps in reverse order, end mark included.
-    components
-        The table of ``layout.py``: one row, or four in Bayer mode.
-    factors
-        Quantization by component, chroma flag and level.
-    chroma
-        Flag of each plane.
-    cubic
-        The filter.
-    shift
-        Factors are in units of 1 / 2^shift.
-    tolerance
-        Of the Bayer clean-up; 0 for none.
-    green_parity
-        Of row + column where the clean-up works.
+    tables
+        Description of the coding.
     first_row, last_row
         The band, in rows of the picture; its first row is even.
     """
-    cdef Output output
-    output.picture = picture_of(
-        <char*>&image[0, 0, 0, 0], image.shape, image.strides, signed, boost)
-    output.program = &program[0]
-    output.tolerance = tolerance
-    output.green_parity = green_parity
-    output.first_row = first_row
-    output.last_row = last_row
+    cdef Picture picture = picture_of(
+        <char*>&image[0, 0, 0, 0], image.shape, image.strides, &tables.coding)
     with nogil:
         synthesize_finest(
-            &coefficients[0], <const Memory*>&memory[0], &output,
-            <const Component*>&components[0, 0], components.shape[0] > 1, &factors[0, 0, 0],
-            &chroma[0], cubic, shift)
+            &coefficients[0], <const Memory*>&memory[0], &picture, &tables.coding, first_row,
+            last_row)
 
 
 def finest_16bit(
-    int32_t[::1] coefficients, const int64_t[::1] memory, uint16_t[:, :, :, :] image, bint signed,
-    int boost, const int32_t[::1] program, const int64_t[:, ::1] components,
-    const int32_t[:, :, ::1] factors, const uint8_t[::1] chroma, bint cubic, int shift,
-    int tolerance, int green_parity, int64_t first_row, int64_t last_row,
+    int32_t[::1] coefficients, const int64_t[::1] memory, uint16_t[:, :, :, :] image,
+    CodingTables tables not None, int64_t first_row, int64_t last_row,
 ):
     """As finest_8bit, from int32 to 16-bit samples."""
-    cdef Output output
-    output.picture = picture_of(
-        <char*>&image[0, 0, 0, 0], image.shape, image.strides, signed, boost)
-    output.program = &program[0]
-    output.tolerance = tolerance
-    output.green_parity = green_parity
-    output.first_row = first_row
-    output.last_row = last_row
+    cdef Picture picture = picture_of(
+        <char*>&image[0, 0, 0, 0], image.shape, image.strides, &tables.coding)
     with nogil:
         synthesize_finest(
-            &coefficients[0], <const Memory*>&memory[0], &output,
-            <const Component*>&components[0, 0], components.shape[0] > 1, &factors[0, 0, 0],
-            &chroma[0], cubic, shift)
+            &coefficients[0], <const Memory*>&memory[0], &picture, &tables.coding, first_row,
+            last_row)
 
 
 def coarser_8bit(
-    int16_t[::1] coefficients, const int64_t[::1] memory, const int64_t[:, ::1] components,
-    const int32_t[:, :, ::1] factors, const uint8_t[::1] chroma, bint cubic, int shift, int levels,
+    int16_t[::1] coefficients, const int64_t[::1] memory, CodingTables tables not None,
     int64_t first_part, int64_t last_part,
 ):
     """Join all levels but the finest, in place.
 
     Parameters
     ----------
-    coefficients, memory, components, factors, chroma, cubic, shift
+    coefficients, memory, tables
         As in finest_8bit.
-    levels
-        Number of levels, the finest included.
     first_part, last_part
         The components to join, counted from the first of the first plane.
     """
     with nogil:
-        synthesize_parts(
-            &coefficients[0], <const Memory*>&memory[0], <const Component*>&components[0, 0],
-            components.shape[0], &factors[0, 0, 0], &chroma[0], cubic, shift, levels,
-            first_part, last_part)
+        synthesize_coarser(
+            &coefficients[0], <const Memory*>&memory[0], &tables.coding, first_part, last_part)
 
 
 def coarser_16bit(
-    int32_t[::1] coefficients, const int64_t[::1] memory, const int64_t[:, ::1] components,
-    const int32_t[:, :, ::1] factors, const uint8_t[::1] chroma, bint cubic, int shift, int levels,
+    int32_t[::1] coefficients, const int64_t[::1] memory, CodingTables tables not None,
     int64_t first_part, int64_t last_part,
 ):
     """As coarser_8bit, for int32."""
     with nogil:
-        synthesize_parts(
-            &coefficients[0], <const Memory*>&memory[0], <const Component*>&components[0, 0],
-            components.shape[0], &factors[0, 0, 0], &chroma[0], cubic, shift, levels,
-            first_part, last_part)
+        synthesize_coarser(
+            &coefficients[0], <const Memory*>&memory[0], &tables.coding, first_part, last_part)
