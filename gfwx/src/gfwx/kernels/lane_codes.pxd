@@ -254,9 +254,10 @@ cdef inline void code_high_bitrate(
 
 
 cdef inline void append_codes(
-    CodeLanes* lanes, const Codes* codes, const uint32_t* longest, uint32_t most_mean
+    CodeLanes* lanes, const Codes* codes, const uint32_t* longest, uint32_t most_mean, bint runs
 ) noexcept nogil:
-    """Append the codes of a step."""
+    """Append the codes of a step; ``runs``, whether zeros are counted, is a constant where this is
+    called."""
     cdef int l
     cdef uint32_t first, second, first_length, second_length, count, pending, word, over
     cdef uint32_t last_word, usual
@@ -270,7 +271,8 @@ cdef inline void append_codes(
             (first_length < 32) & (second_length < 32) & (longest[l] < ESCAPE)
             & (lanes.before.mean[l] <= most_mean))
         lanes.unusual[l] = ~usual
-        lanes.coded[l] = first_length | second_length
+        if runs:
+            lanes.coded[l] = first_length | second_length
         first &= usual
         second &= usual
         first_length &= usual
@@ -316,7 +318,7 @@ cdef inline void step(
         code_high_bitrate(&states[0], &states[1], &codes[1], longest, values[1])
         code_high_bitrate(&states[1], &states[2], &codes[2], longest, values[2])
         code_high_bitrate(&states[2], state, &codes[3], longest, values[3])
-        append_codes(lanes, codes, longest, MOST_HIGH_BITRATE_MEAN)
+        append_codes(lanes, codes, longest, MOST_HIGH_BITRATE_MEAN, False)
     elif encoder == FAST:
         code_classes(
             state, &states[0], &codes[0], longest, values[0], NULL, threshold, False)
@@ -326,7 +328,7 @@ cdef inline void step(
             &states[1], &states[2], &codes[2], longest, values[2], NULL, threshold, False)
         code_classes(
             &states[2], state, &codes[3], longest, values[3], NULL, threshold, False)
-        append_codes(lanes, codes, longest, MOST_MEAN)
+        append_codes(lanes, codes, longest, MOST_MEAN, True)
     else:
         load_values(classes + index, lanes.place, value_classes)
         code_classes(
@@ -337,4 +339,4 @@ cdef inline void step(
             &states[1], &states[2], &codes[2], longest, values[2], value_classes[2], NULL, True)
         code_classes(
             &states[2], state, &codes[3], longest, values[3], value_classes[3], NULL, True)
-        append_codes(lanes, codes, longest, MOST_MEAN)
+        append_codes(lanes, codes, longest, MOST_MEAN, True)

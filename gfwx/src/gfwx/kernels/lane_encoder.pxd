@@ -219,6 +219,15 @@ cdef inline void store_words(const CodeLanes* lanes, uint32_t* words) noexcept n
         memcpy(words + lanes.target[l], lanes.words + 2 * l, 2 * sizeof(uint32_t))
 
 
+cdef inline bint none_coded(const CodeLanes* lanes) noexcept nogil:
+    """Whether in the last step all lanes but counted zeros."""
+    cdef int l
+    cdef uint32_t coded = 0
+    for l in range(LANES):
+        coded |= lanes.coded[l]
+    return coded == 0
+
+
 cdef inline bint all_zero(
     const CodeLanes* lanes, const coefficient_t* memory, int64_t index
 ) noexcept nogil:
@@ -260,7 +269,7 @@ cdef inline void encode_passes(
     cdef int64_t index = 0
     cdef int64_t end, last
     cdef int l
-    cdef uint32_t unusual, coded
+    cdef uint32_t unusual
     cdef const coefficient_t* values
     while True:
         end = most_coefficients + STEP
@@ -282,10 +291,9 @@ cdef inline void encode_passes(
             else:
                 step(lanes, memory, memory + plane, <int32_t>index, CONTEXTUAL)
             store_words(lanes, words)
-            unusual = coded = 0
+            unusual = 0
             for l in range(LANES):
                 unusual |= lanes.unusual[l]
-                coded |= lanes.coded[l]
             if unusual:
                 for l in range(count):
                     if not lanes.unusual[l] or lane[l].length < index + STEP:
@@ -300,7 +308,7 @@ cdef inline void encode_passes(
                         lane[l].writer.next = lane[l].writer.data
                     resume(lanes, l, &lane[l], words)
             index += STEP
-            if not coded and encoder != HIGH_BITRATE:
+            if encoder != HIGH_BITRATE and none_coded(lanes):
                 index = skip_zeros(lanes, memory, index, end)
 
 
