@@ -171,9 +171,10 @@ def take_turns(count: int, group: int, ring: int, workers: int) -> None:
                 assert used.issuperset(neighbors(number - ring))
         made.update(numbers)
 
-    def second(number: int) -> None:
-        assert made.issuperset(neighbors(number))
-        used.add(number)
+    def second(numbers: range) -> None:
+        for number in numbers:
+            assert made.issuperset(neighbors(number))
+        used.update(numbers)
 
     thread_pool.run_in_turn(first, second, count, group, ring, workers)
     assert made == used == set(range(count))

@@ -65,13 +65,15 @@ def decode_picture(
                 for number in numbers:
                     for part in memory.band_slices(number):
                         coefficients[part] = 0
-            first_row, last_row = memory.bands[numbers[0]][0], memory.bands[numbers[-1]][1]
-            reader.read(layout.band_queue(blocks.levels, first_row, last_row), place)
+            reader.read(layout.band_queue(blocks.levels, *memory.rows_of(numbers)), place)
 
-        def make_band(number: int) -> None:
+        def make_bands(numbers: range) -> None:
+            # With Bayer, one by one: rows between its two sweeps are in memory too.
+            runs = [range(n, n + 1) for n in numbers] if layout.is_bayer else [numbers]
             own = free.pop()
             try:
-                join_band(coding, coefficients, own, image, memory.bands[number])
+                for run in runs:
+                    join_band(coding, coefficients, own, image, memory.rows_of(run))
             finally:
                 free.append(own)
 
@@ -82,10 +84,10 @@ def decode_picture(
             coefficients[memory.parents] = coefficients[memory.coarse]
         threads.run(join, threads.bands(parts, workers, 1), workers)
         if alone:
-            make_band(0)
+            make_bands(range(1))
         else:
             threads.run_in_turn(
-                decode_bands, make_band, len(memory.bands), memory.group, memory.ring, workers
+                decode_bands, make_bands, len(memory.bands), memory.group, memory.ring, workers
             )
 
 

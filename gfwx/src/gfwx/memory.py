@@ -137,6 +137,10 @@ class Memory:
         for place in (self.before_copy, *self.places):
             place.flags.writeable = False
 
+    def rows_of(self, numbers: range) -> tuple[int, int]:
+        """Find the first and last + 1 row of some bands that follow each other."""
+        return self.bands[numbers[0]][0], self.bands[numbers[-1]][1]
+
     def finest(self, place: NDArray[np.int64]) -> slice:
         """Find one of `places` that holds the finest level of a band."""
         first = int(place[3])

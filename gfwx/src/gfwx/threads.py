@@ -112,53 +112,56 @@ def run(function: Callable[[Item], Result], items: Sequence[Item], threads: int)
 
 def run_in_turn(
     first: Callable[[range], None],
-    second: Callable[[int], None],
+    second: Callable[[range], None],
     count: int,
     group: int,
     ring: int,
     threads: int,
 ) -> None:
-    """Call two functions for each number, the second following close upon the first.
+    """Call two functions with ranges of numbers, the second following close upon the first.
 
-    ``second(n)`` begins when ``first`` has ended for n - 1, n and n + 1. There is room for so many
-    results of ``first`` at a time: it begins for n when all calls of ``second`` that look at
+    ``second`` begins for n when ``first`` has ended for n - 1, n and n + 1. There is room for so
+    many results of ``first`` at a time: it begins for n when all calls of ``second`` that look at
     n - ring have ended.
 
     Parameters
     ----------
-    first : callable
-        Takes some numbers that follow each other.
-    second : callable
-        Takes a number. Exceptions of both reach the caller.
+    first, second : callable
+        Take some numbers that follow each other. Their exceptions reach the caller.
     count : int
         The numbers are 0 to count - 1.
     group : int
-        How many numbers ``first`` takes.
+        How many numbers ``first`` takes, and with one thread ``second``; else that takes one, so
+        that threads end together.
     ring : int
         At least group + 2, or `count`.
     threads : int
         At most so many calls run at the same time.
     """
-    groups = [range(start, min(start + group, count)) for start in range(0, count, group)]
-    group_of = [number // group for number in range(count)]
-    tasks: list[tuple[bool, int]] = []  # whether it is the second function, and of what
+    starts = range(0, count, group)
+    # With one thread, all that the last group of the first function made possible.
+    second_starts = range(count) if threads > 1 else [max(start - 1, 0) for start in starts]
+    firsts, seconds = _pieces(starts, count), _pieces(second_starts, count)
+    first_of, second_of = _places(firsts), _places(seconds)
+    tasks: list[tuple[bool, int]] = []  # whether it is of the second function, and which
     begun = 0
-    for number in range(count):
-        while begun < len(groups) and groups[begun][-1] - ring < max(0, number - 1):
+    for index, numbers in enumerate(seconds):
+        while begun < len(firsts) and firsts[begun][-1] - ring < max(0, numbers[0] - 1):
             tasks.append((False, begun))
             begun += 1
-        tasks.append((True, number))
+        tasks.append((True, index))
     ended: set[tuple[bool, int]] = set()
     failed = False
     changed = Condition()
 
     def needed(is_second: bool, index: int) -> list[tuple[bool, int]]:
         if is_second:
-            return [(False, group_of[n]) for n in range(max(index - 1, 0), min(index + 2, count))]
-        before, last_before = groups[index][0] - ring, groups[index][-1] - ring
+            numbers = seconds[index]
+            return [(False, n) for n in first_of[max(numbers[0] - 1, 0) : numbers[-1] + 2]]
+        before, last_before = firsts[index][0] - ring, firsts[index][-1] - ring
         if last_before < 0:  # there was nothing in its place in the ring
             return []
-        return [(True, n) for n in range(max(before - 1, 0), last_before + 2)]
+        return [(True, n) for n in second_of[max(before - 1, 0) : last_before + 2]]
 
     def carry_out(task: tuple[bool, int]) -> None:
         # What a task needs stands before it, so that somebody has begun it.
@@ -171,9 +174,9 @@ def run_in_turn(
             return
         try:
             if is_second:
-                second(index)
+                second(seconds[index])
             else:
-                first(groups[index])
+                first(firsts[index])
         except BaseException:
             failed = True
             raise
@@ -184,6 +187,15 @@ def run_in_turn(
                 changed.notify_all()
 
     run(carry_out, tasks, threads)
+
+
+def _pieces(starts: Sequence[int], end: int) -> list[range]:
+    return [range(*cuts) for cuts in pairwise((*starts, end)) if cuts[0] < cuts[1]]
+
+
+def _places(pieces: list[range]) -> list[int]:
+    """The piece that each number is in."""
+    return [index for index, piece in enumerate(pieces) for _ in piece]
 
 
 def bands(length: int, threads: int, least: int = 16) -> list[tuple[int, int]]:

@@ -17,7 +17,9 @@ from gfwx.kernels.geometry cimport (
 from gfwx.kernels.lifting cimport deinterleave, interleave, lift_row
 from gfwx.kernels.planes cimport Picture, apply_program, load_row, picture_of
 from gfwx.kernels.quantization cimport quantize_row
-from gfwx.kernels.ring cimport Ring, lift_ring_row, padded, padding_for, ring_for, ring_row
+from gfwx.kernels.ring cimport (
+    Ring, has_update, padded, padding_for, predict_ring_row, ring_for, ring_row, update_part,
+)
 from gfwx.kernels.rows cimport copy_row
 
 
@@ -59,6 +61,19 @@ cdef void enter(
         lift_row(row, low, low + ring.high, sweep.lattice.columns, sweep.cubic)
 
 
+cdef inline void leave_even(
+    const Sweep* sweep, const Ring* ring, int64_t plane, int64_t pair, int64_t first, int64_t n,
+    coefficient_t* target,
+) noexcept nogil:
+    """Part of an even row, ``first`` behind its low half, updated on its way."""
+    cdef const coefficient_t* row = ring_row(ring, target, plane, False, pair) + first
+    if sweep.vertical and has_update(sweep.lattice.rows, pair):
+        update_part(
+            ring, sweep.lattice.rows, plane, pair, first, n, row, target, False)
+    else:
+        copy_row(row, target, n)
+
+
 cdef void leave(
     const Sweep* sweep, coefficient_t* coefficients, const Ring* ring, coefficient_t* scratch,
     int64_t pair,
@@ -73,12 +88,12 @@ cdef void leave(
     for plane in range(sweep.planes):
         factor = sweep.factors[
             (LEVELS if sweep.chroma != NULL and sweep.chroma[plane] else 0) + sweep.level]
-        low = ring_row(ring, scratch, plane, False, pair)
         if sweep.keeps_low:
-            copy_row(low, coefficients + place_of(&sweep.lattice.low, plane, pair), low_n)
-        quantize_row(
-            low + ring.high, coefficients + place_of(&sweep.lattice.high, plane, pair),
-            columns - low_n, factor, sweep.shift)
+            row = coefficients + place_of(&sweep.lattice.low, plane, pair)
+            leave_even(sweep, ring, plane, pair, 0, low_n, row)
+        row = coefficients + place_of(&sweep.lattice.high, plane, pair)
+        leave_even(sweep, ring, plane, pair, ring.high, columns - low_n, row)
+        quantize_row(row, row, columns - low_n, factor, sweep.shift)
         if 2 * pair + 1 == sweep.lattice.rows:
             continue
         row = coefficients + place_of(&sweep.lattice.odd, plane, pair)
@@ -94,17 +109,21 @@ cdef void leave_in_quarters(
     """The same two rows as rows of four components."""
     cdef int64_t plane
     cdef int64_t low_n = sweep.lattice.low_columns
-    cdef int odd
+    cdef int64_t high_n = sweep.lattice.columns - low_n
     cdef coefficient_t* low
     for plane in range(sweep.planes):
-        for odd in range(2):
-            if 2 * pair + odd == sweep.lattice.rows:
-                break
-            low = ring_row(ring, scratch, plane, odd, pair)
-            copy_row(low, coefficients + place_of(&sweep.quarter[odd], plane, pair), low_n)
-            copy_row(
-                low + ring.high, coefficients + place_of(&sweep.quarter[2 + odd], plane, pair),
-                sweep.lattice.columns - low_n)
+        leave_even(
+            sweep, ring, plane, pair, 0, low_n,
+            coefficients + place_of(&sweep.quarter[0], plane, pair))
+        leave_even(
+            sweep, ring, plane, pair, ring.high, high_n,
+            coefficients + place_of(&sweep.quarter[2], plane, pair))
+        if 2 * pair + 1 == sweep.lattice.rows:
+            continue
+        low = ring_row(ring, scratch, plane, True, pair)
+        copy_row(low, coefficients + place_of(&sweep.quarter[1], plane, pair), low_n)
+        copy_row(
+            low + ring.high, coefficients + place_of(&sweep.quarter[3], plane, pair), high_n)
 
 
 cdef int split_pairs(
@@ -144,11 +163,9 @@ cdef int split_pairs(
         if turn < odd_n:
             enter(sweep, coefficients, picture, program, scratch, scratch_stride, &ring, True, turn)
             if sweep.vertical:
-                lift_ring_row(&ring, scratch, sweep.lattice.rows, True, turn, False)
+                predict_ring_row(&ring, scratch, sweep.lattice.rows, turn, False)
         pair = turn - lag
         if first_pair <= pair < last_pair:
-            if sweep.vertical and pair > 0 and odd_n > 0:
-                lift_ring_row(&ring, scratch, sweep.lattice.rows, False, pair, False)
             if sweep.quarters:
                 leave_in_quarters(sweep, coefficients, &ring, scratch, pair)
             else:

@@ -57,16 +57,17 @@ cdef inline void predict_linear(
 
 
 cdef inline void update_linear(
-    coefficient_t* even, const coefficient_t* left, const coefficient_t* right, Py_ssize_t n,
-    bint inverse,
+    const coefficient_t* even, coefficient_t* target, const coefficient_t* left,
+    const coefficient_t* right, Py_ssize_t n, bint inverse,
 ) noexcept nogil:
+    """``target`` may be ``even``."""
     cdef Py_ssize_t i
     if inverse:
         for i in range(n):
-            even[i] = <coefficient_t>(even[i] - half(average(left[i], right[i])))
+            target[i] = <coefficient_t>(even[i] - half(average(left[i], right[i])))
     else:
         for i in range(n):
-            even[i] = <coefficient_t>(even[i] + half(average(left[i], right[i])))
+            target[i] = <coefficient_t>(even[i] + half(average(left[i], right[i])))
 
 
 cdef inline void predict_cubic(
@@ -83,16 +84,17 @@ cdef inline void predict_cubic(
 
 
 cdef inline void update_cubic(
-    coefficient_t* even, const coefficient_t* a, const coefficient_t* b, const coefficient_t* c,
-    const coefficient_t* d, Py_ssize_t n, bint inverse,
+    const coefficient_t* even, coefficient_t* target, const coefficient_t* a,
+    const coefficient_t* b, const coefficient_t* c, const coefficient_t* d, Py_ssize_t n,
+    bint inverse,
 ) noexcept nogil:
     cdef Py_ssize_t i
     if inverse:
         for i in range(n):
-            even[i] = <coefficient_t>(even[i] - half(interpolate(a[i], b[i], c[i], d[i])))
+            target[i] = <coefficient_t>(even[i] - half(interpolate(a[i], b[i], c[i], d[i])))
     else:
         for i in range(n):
-            even[i] = <coefficient_t>(even[i] + half(interpolate(a[i], b[i], c[i], d[i])))
+            target[i] = <coefficient_t>(even[i] + half(interpolate(a[i], b[i], c[i], d[i])))
 
 
 cdef inline void pad(coefficient_t* values, Py_ssize_t n) noexcept nogil:
@@ -147,9 +149,10 @@ cdef inline void lift_row(
         return
     pad(high, high_n)
     if cubic:  # the first column is never updated
-        update_cubic(low + 1, high - 1, high, high + 1, high + 2, low_n - 1, False)
+        update_cubic(
+            low + 1, low + 1, high - 1, high, high + 1, high + 2, low_n - 1, False)
     else:
-        update_linear(low + 1, high, high + 1, low_n - 1, False)
+        update_linear(low + 1, low + 1, high, high + 1, low_n - 1, False)
 
 
 cdef inline void unlift_row(

@@ -57,24 +57,48 @@ cdef inline coefficient_t* ring_row(
     )
 
 
-cdef inline void lift_ring_row(
-    const Ring* ring, coefficient_t* unit, int64_t rows, bint odd, int64_t pair, bint inverse,
+cdef inline void find_near(
+    const Ring* ring, coefficient_t* unit, int64_t plane, bint odd, int64_t others, int64_t first,
+    coefficient_t** near,
 ) noexcept nogil:
-    """Predict odd row ``pair``, or update even row ``pair``, of every plane, or undo that."""
-    cdef int64_t plane, i
-    cdef int64_t others = (rows + 1) >> 1 if odd else rows >> 1
-    cdef int64_t first = pair - 1 if odd else pair - 2  # of the four rows that the cubic reads
+    """Four rows of which there are ``others``, the first and last repeated outside."""
+    cdef int64_t i
+    for i in range(4):
+        near[i] = ring_row(ring, unit, plane, odd, min(max(first + i, 0), others - 1))
+
+
+cdef inline void predict_ring_row(
+    const Ring* ring, coefficient_t* unit, int64_t rows, int64_t pair, bint inverse
+) noexcept nogil:
+    """Predict odd row ``pair`` of every plane, or undo that."""
+    cdef int64_t plane
     cdef coefficient_t* row
     cdef coefficient_t* near[4]
     for plane in range(ring.planes):
-        row = ring_row(ring, unit, plane, odd, pair)
-        for i in range(4):
-            near[i] = ring_row(ring, unit, plane, not odd, min(max(first + i, 0), others - 1))
-        if odd and ring.cubic:
+        row = ring_row(ring, unit, plane, True, pair)
+        find_near(ring, unit, plane, False, (rows + 1) >> 1, pair - 1, near)
+        if ring.cubic:
             predict_cubic(row, near[0], near[1], near[2], near[3], ring.length, inverse)
-        elif odd:
-            predict_linear(row, near[1], near[2], ring.length, inverse)
-        elif ring.cubic:
-            update_cubic(row, near[0], near[1], near[2], near[3], ring.length, inverse)
         else:
-            update_linear(row, near[1], near[2], ring.length, inverse)
+            predict_linear(row, near[1], near[2], ring.length, inverse)
+
+
+cdef inline bint has_update(int64_t rows, int64_t pair) noexcept nogil:
+    """The first even row is never updated."""
+    return pair > 0 and rows > 1
+
+
+cdef inline void update_part(
+    const Ring* ring, int64_t rows, int64_t plane, int64_t pair, int64_t first, int64_t n,
+    const coefficient_t* source, coefficient_t* target, bint inverse,
+) noexcept nogil:
+    """Update part of even row ``pair``, or undo that, as it enters or leaves the ring. The part
+    begins ``first`` coefficients behind the row's low half; ``target`` may be ``source``."""
+    cdef coefficient_t* near[4]
+    find_near(ring, target, plane, True, rows >> 1, pair - 2, near)
+    if ring.cubic:
+        update_cubic(
+            source, target, near[0] + first, near[1] + first, near[2] + first, near[3] + first,
+            n, inverse)
+    else:
+        update_linear(source, target, near[1] + first, near[2] + first, n, inverse)

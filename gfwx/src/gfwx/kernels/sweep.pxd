@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t
 from gfwx.kernels.geometry cimport LEVELS, Memory, Rows, coefficient_t, place_of, zero_flag
 from gfwx.kernels.lifting cimport deinterleave
 from gfwx.kernels.quantization cimport dequantize_row
-from gfwx.kernels.ring cimport Ring, ring_row
+from gfwx.kernels.ring cimport Ring, has_update, ring_row, update_part
 from gfwx.kernels.rows cimport copy_row, set_zero
 
 
@@ -37,48 +37,86 @@ cdef inline void enter(
     const Sweep* sweep, const coefficient_t* coefficients, const Ring* ring, coefficient_t* unit,
     bint odd, int64_t pair,
 ) noexcept nogil:
-    """Row ``2 pair + odd`` of every plane, dequantized, into the ring in halves."""
-    cdef int64_t plane, first, last
-    cdef int32_t factor
-    cdef coefficient_t* low
-    cdef coefficient_t* high
-    cdef const coefficient_t* source
-    cdef const coefficient_t* zeros = NULL
+    """Row ``2 pair + odd`` of every plane, dequantized, into the ring in halves. Of even rows the
+    update is undone on the way, for which odd rows are there already."""
+    cdef int64_t plane
     for plane in range(sweep.planes):
-        low = ring_row(ring, unit, plane, odd, pair)
-        high = low + ring.high
-        source = coefficients + place_of(&sweep.parts[odd], plane, pair)
         if sweep.quarters:
-            copy_row(source, low, sweep.low_n)
-            copy_row(
-                coefficients + place_of(&sweep.parts[2 + odd], plane, pair), high, sweep.high_n)
-            continue
-        factor = sweep.factors[
-            (LEVELS if sweep.chroma != NULL and sweep.chroma[plane] else 0) + sweep.level]
+            enter_quarters(sweep, coefficients, ring, unit, plane, odd, pair)
+        else:
+            enter_coded(sweep, coefficients, ring, unit, plane, odd, pair)
+
+
+cdef inline void enter_even(
+    const Sweep* sweep, const Ring* ring, coefficient_t* low, int64_t plane, int64_t pair,
+    int64_t first, int64_t n, const coefficient_t* source,
+) noexcept nogil:
+    """Part of an even row, ``first`` behind ``low``, its place in the ring."""
+    if sweep.vertical and has_update(sweep.rows, pair):
+        update_part(ring, sweep.rows, plane, pair, first, n, source, low + first, True)
+    elif source != low + first:
+        copy_row(source, low + first, n)
+
+
+cdef inline void enter_quarters(
+    const Sweep* sweep, const coefficient_t* coefficients, const Ring* ring, coefficient_t* unit,
+    int64_t plane, bint odd, int64_t pair,
+) noexcept nogil:
+    cdef coefficient_t* low = ring_row(ring, unit, plane, odd, pair)
+    cdef const coefficient_t* first = coefficients + place_of(&sweep.parts[odd], plane, pair)
+    cdef const coefficient_t* second = coefficients + place_of(&sweep.parts[2 + odd], plane, pair)
+    if odd:
+        copy_row(first, low, sweep.low_n)
+        copy_row(second, low + ring.high, sweep.high_n)
+    else:
+        enter_even(sweep, ring, low, plane, pair, 0, sweep.low_n, first)
+        enter_even(sweep, ring, low, plane, pair, ring.high, sweep.high_n, second)
+
+
+cdef inline void enter_coded(
+    const Sweep* sweep, const coefficient_t* coefficients, const Ring* ring, coefficient_t* unit,
+    int64_t plane, bint odd, int64_t pair,
+) noexcept nogil:
+    """Block by block, as far as they differ in being zeros."""
+    cdef int64_t last, high_first, high_n
+    cdef int64_t first = 0
+    cdef int32_t factor = sweep.factors[
+        (LEVELS if sweep.chroma != NULL and sweep.chroma[plane] else 0) + sweep.level]
+    cdef coefficient_t* low = ring_row(ring, unit, plane, odd, pair)
+    cdef coefficient_t* high = low + ring.high
+    cdef const coefficient_t* part
+    cdef const coefficient_t* source = coefficients + place_of(&sweep.parts[odd], plane, pair)
+    cdef const coefficient_t* zeros = NULL
+    cdef bint zero = False
+    if not odd:
+        enter_even(sweep, ring, low, plane, pair, 0, sweep.low_n, source)
+        source = coefficients + place_of(&sweep.parts[2], plane, pair)
+    if sweep.level == 0:
+        zeros = coefficients + zero_flag(
+            sweep.memory, plane * sweep.components + sweep.component, 2 * pair + odd)
+    while first < sweep.columns:
+        last = sweep.columns
+        if zeros != NULL:
+            zero = zeros[first >> sweep.memory.block_bits] != 0
+            last = columns_alike(zeros, first, last, sweep.memory.block_bits)
+        high_first = first >> 1
+        high_n = (last >> 1) - high_first
+        if zero:
+            set_zero(high + high_first, high_n)
         if not odd:
-            copy_row(source, low, sweep.low_n)
-            source = coefficients + place_of(&sweep.parts[2], plane, pair)
-        if sweep.level == 0:
-            zeros = coefficients + zero_flag(
-                sweep.memory, plane * sweep.components + sweep.component, 2 * pair + odd)
-        first = 0
-        while first < sweep.columns:
-            last = sweep.columns
-            if zeros != NULL:
-                last = columns_alike(zeros, first, last, sweep.memory.block_bits)
-            if zeros != NULL and zeros[first >> sweep.memory.block_bits]:
-                set_zero(high + (first >> 1), (last >> 1) - (first >> 1))
-                if odd:
-                    set_zero(low + (first >> 1), ((last + 1) >> 1) - (first >> 1))
-            elif odd:
-                enter_whole(
-                    source + first, low + (first >> 1), high + (first >> 1),
-                    scratch_of(ring, unit), last - first, factor, sweep.shift)
-            else:
-                dequantize_row(
-                    source + (first >> 1), high + (first >> 1), (last >> 1) - (first >> 1),
-                    factor, sweep.shift)
-            first = last
+            part = source + high_first
+            if factor != 0 and not zero:
+                dequantize_row(part, high + high_first, high_n, factor, sweep.shift)
+            if factor != 0 or zero:
+                part = high + high_first
+            enter_even(sweep, ring, low, plane, pair, ring.high + high_first, high_n, part)
+        elif zero:
+            set_zero(low + high_first, ((last + 1) >> 1) - high_first)
+        else:
+            enter_whole(
+                source + first, low + high_first, high + high_first, scratch_of(ring, unit),
+                last - first, factor, sweep.shift)
+        first = last
 
 
 cdef inline int64_t columns_alike(

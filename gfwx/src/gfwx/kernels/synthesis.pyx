@@ -18,7 +18,9 @@ from gfwx.kernels.lifting cimport interleave, unlift_row
 from gfwx.kernels.output cimport Output, finish_row
 from gfwx.kernels.planes cimport Picture, picture_of
 from gfwx.kernels.quantization cimport dequantize_row
-from gfwx.kernels.ring cimport Ring, lift_ring_row, padded, padding_for, ring_for, ring_row
+from gfwx.kernels.ring cimport (
+    Ring, padded, padding_for, predict_ring_row, ring_for, ring_row,
+)
 from gfwx.kernels.rows cimport copy_row
 from gfwx.kernels.sweep cimport Sweep, enter, scratch_of
 
@@ -79,14 +81,12 @@ cdef int join_pairs(
             odd += 1
         if turn < even_n:
             enter(sweep, coefficients, &ring, unit, False, turn)
-            if sweep.vertical and turn > 0 and odd_n > 0:
-                lift_ring_row(&ring, unit, sweep.rows, False, turn, True)
         pair = turn - lag
         if first_pair <= pair < last_pair:
             leave(sweep, coefficients, output, &ring, unit, False, pair)
             if pair < odd_n:
                 if sweep.vertical:
-                    lift_ring_row(&ring, unit, sweep.rows, True, pair, True)
+                    predict_ring_row(&ring, unit, sweep.rows, pair, True)
                 leave(sweep, coefficients, output, &ring, unit, True, pair)
         turn += 1
     free(ring.memory)
