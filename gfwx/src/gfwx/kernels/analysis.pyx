@@ -7,8 +7,8 @@ edges; the coarser levels work in place. With Bayer two sweeps make the finest l
 first leaves rows of the four components, which the second splits.
 """
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t
-from libc.stdlib cimport free, malloc
 
+from gfwx.kernels.aligned cimport Aligned, allocate, release
 from gfwx.kernels.coding cimport Coding, CodingTables, Part, factors_of, part_at
 from gfwx.kernels.geometry cimport (
     Component, Lattice, LEVELS, Memory, Rows, coarse_row_stride, coarse_rows, coefficient_t,
@@ -18,7 +18,8 @@ from gfwx.kernels.lifting cimport deinterleave, interleave, lift_row
 from gfwx.kernels.planes cimport Picture, apply_program, load_row, picture_of
 from gfwx.kernels.quantization cimport quantize_row
 from gfwx.kernels.ring cimport (
-    Ring, has_update, padded, padding_for, predict_ring_row, ring_for, ring_row, update_part,
+    Ring, allocate_ring, has_update, padded, padding_for, predict_ring_row, ring_for, ring_row,
+    scratch_of, update_part,
 )
 from gfwx.kernels.rows cimport copy_row
 
@@ -147,12 +148,10 @@ cdef int split_pairs(
     cdef Ring ring = ring_for(
         sweep.planes, sweep.lattice.low_columns,
         sweep.lattice.columns - sweep.lattice.low_columns, sweep.cubic)
-    ring.memory = malloc(
-        (sweep.planes * ring.plane_stride + scratch_rows * scratch_stride) * sizeof(coefficient_t))
-    if ring.memory == NULL:
+    if not allocate_ring(&ring, scratch_rows * scratch_stride, <coefficient_t>0):
         with gil:
             raise MemoryError
-    scratch = <coefficient_t*>ring.memory + sweep.planes * ring.plane_stride
+    scratch = scratch_of(&ring, coefficients)
     turn = max(first_pair - (2 if sweep.cubic else 1), 0)
     even = max(turn - lag, 0)
     while turn < last_pair + lag:
@@ -171,7 +170,7 @@ cdef int split_pairs(
             else:
                 leave(sweep, coefficients, &ring, scratch, pair)
         turn += 1
-    free(ring.memory)
+    release(&ring.room)
     return 0
 
 
@@ -186,11 +185,10 @@ cdef int split_columns(
     cdef int64_t padding = padding_for(columns)
     cdef int64_t high = padded(low_n, padding)
     cdef int64_t step = (<int64_t>1) << (sweep.level - component.split_levels)
-    cdef coefficient_t* memory = <coefficient_t*>malloc(
-        (high + padded(columns, padding)) * sizeof(coefficient_t))
-    cdef coefficient_t* low = memory + padding
+    cdef Aligned room = allocate((high + padded(columns, padding)) * sizeof(coefficient_t))
+    cdef coefficient_t* low = <coefficient_t*>room.memory + padding
     cdef const coefficient_t* source
-    if memory == NULL:
+    if room.memory == NULL:
         with gil:
             raise MemoryError
     for row in range(sweep.lattice.rows):
@@ -204,7 +202,7 @@ cdef int split_columns(
         quantize_row(
             low + high, coefficients + place_of(&sweep.lattice.high, 0, row), columns - low_n,
             sweep.factors[level], sweep.shift)
-    free(memory)
+    release(&room)
     return 0
 
 

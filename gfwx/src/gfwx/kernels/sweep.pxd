@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t
 from gfwx.kernels.geometry cimport LEVELS, Memory, Rows, coefficient_t, place_of, zero_flag
 from gfwx.kernels.lifting cimport deinterleave
 from gfwx.kernels.quantization cimport dequantize_row
-from gfwx.kernels.ring cimport Ring, has_update, ring_row, update_part
+from gfwx.kernels.ring cimport Ring, has_update, ring_row, scratch_of, update_part
 from gfwx.kernels.rows cimport copy_row, set_zero
 
 
@@ -27,10 +27,6 @@ cdef struct Sweep:  # what one level of unlifting does to its planes
     int components
     int level
     int shift
-
-
-cdef inline coefficient_t* scratch_of(const Ring* ring, coefficient_t* unit) noexcept nogil:
-    return <coefficient_t*>ring.memory + ring.planes * ring.plane_stride
 
 
 cdef inline void enter(

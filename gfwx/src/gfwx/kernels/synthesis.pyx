@@ -7,8 +7,8 @@ Bayer two sweeps make a band of the picture: the first makes rows of the four co
 second joins.
 """
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t
-from libc.stdlib cimport free, malloc
 
+from gfwx.kernels.aligned cimport Aligned, allocate, release
 from gfwx.kernels.coding cimport Coding, CodingTables, Part, factors_of, part_at
 from gfwx.kernels.geometry cimport (
     Component, Lattice, LEVELS, Memory, Rows, coarse_row_stride, coarse_rows, coefficient_t,
@@ -19,10 +19,10 @@ from gfwx.kernels.output cimport Output, finish_row
 from gfwx.kernels.planes cimport Picture, picture_of
 from gfwx.kernels.quantization cimport dequantize_row
 from gfwx.kernels.ring cimport (
-    Ring, padded, padding_for, predict_ring_row, ring_for, ring_row,
+    Ring, allocate_ring, padded, padding_for, predict_ring_row, ring_for, ring_row, scratch_of,
 )
 from gfwx.kernels.rows cimport copy_row
-from gfwx.kernels.sweep cimport Sweep, enter, scratch_of
+from gfwx.kernels.sweep cimport Sweep, enter
 
 
 cdef void leave(
@@ -89,17 +89,14 @@ cdef int join_pairs(
                     predict_ring_row(&ring, unit, sweep.rows, pair, True)
                 leave(sweep, coefficients, output, &ring, unit, True, pair)
         turn += 1
-    free(ring.memory)
+    release(&ring.room)
     return 0
 
 
 cdef int make_ring(const Sweep* sweep, Ring* ring, coefficient_t unit) except -1 nogil:
     """With a row in halves and a whole one of scratch behind it."""
     ring[0] = ring_for(sweep.planes, sweep.low_n, sweep.high_n, sweep.cubic)
-    ring.memory = malloc(
-        (sweep.planes * ring.plane_stride + ring.row_stride + sweep.columns)
-        * sizeof(coefficient_t))
-    if ring.memory == NULL:
+    if not allocate_ring(ring, ring.row_stride + sweep.columns, unit):
         with gil:
             raise MemoryError
     return 0
@@ -141,7 +138,7 @@ cdef int join_columns(
                 interleave(low, low + ring.high, place, sweep.columns)
         if output != NULL:
             finish(output, low, row)
-    free(ring.memory)
+    release(&ring.room)
     return 0
 
 
@@ -232,6 +229,7 @@ cdef int synthesize_finest(
     cdef int64_t planes = picture.layers * picture.channels
     cdef int64_t first = first_row
     cdef int64_t last = last_row
+    cdef Aligned room
     cdef coefficient_t* rows
     output.picture = picture[0]
     output.program = coding.reversed_steps
@@ -262,9 +260,10 @@ cdef int synthesize_finest(
         place_level(&sweep, memory, coding.components, 0)
     output.row_stride = padded(sweep.columns, padding_for(sweep.columns))
     output.plane_stride = 4 * output.row_stride
-    rows = <coefficient_t*>malloc(
+    room = allocate(
         ((2 if output.tolerance else 1) * planes * output.plane_stride + output.row_stride)
         * sizeof(coefficient_t))
+    rows = <coefficient_t*>room.memory
     if rows == NULL:
         with gil:
             raise MemoryError
@@ -274,7 +273,7 @@ cdef int synthesize_finest(
     try:
         join(&sweep, coding.components, coefficients, &output, first, last)
     finally:
-        free(rows)
+        release(&room)
     return 0
 
 
