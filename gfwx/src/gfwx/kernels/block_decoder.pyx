@@ -64,7 +64,7 @@ cdef int64_t decode_blocks(
     cdef int64_t result
     cdef ContextRow context
     if (
-        LANES_PAY and encoder != TURBO and block_bits <= MOST_BLOCK_BITS
+        (LANES_PAY or encoder != CONTEXTUAL) and encoder != TURBO and block_bits <= MOST_BLOCK_BITS
         and queue.count >= FEWEST_BLOCKS and <uintptr_t>data % sizeof(uint32_t) == 0
         and size >> 2 < 1 << 30
     ):

@@ -19,13 +19,14 @@ from gfwx.kernels.context cimport ContextRow
 from gfwx.kernels.geometry cimport coefficient_t
 from gfwx.kernels.golomb_rice cimport get_signed
 from gfwx.kernels.lane_steps cimport (
-    DECODER_LANES, EVENTS, LEAST_PASS, STAGGER, Lanes, copy, step, store_values, trailing_zeros,
-    unusual_lanes,
+    DECODER_LANES, EVENTS, LANES_PAY, LEAST_PASS, MOST_MEAN, STAGGER, Lanes, copy, step,
+    store_values, trailing_zeros, unusual_lanes,
 )
 from gfwx.kernels.pages cimport prefetch_for_writing
 from gfwx.kernels.pass_decoder cimport decode_high_bitrate, decode_pass, decode_runs
 from gfwx.kernels.queue cimport Queue, take_block
 from gfwx.kernels.rows cimport all_zero
+from gfwx.kernels.scalar_steps cimport take_steps
 
 cdef enum:
     ROWS_AHEAD = 8        # fetched while a row is copied; even, as rows alternate
@@ -164,7 +165,6 @@ cdef inline bint take_events(
     cdef int64_t bit = lanes.before.bit[l]
     cdef int64_t place = lanes.before.place[l]
     cdef int64_t end = lanes.end[l]
-    cdef int64_t _
     cdef BitReader reader
     if bit > 32 * lane.words:
         return False
@@ -174,9 +174,8 @@ cdef inline bint take_events(
     state.mean = lanes.before.mean[l]
     state.square = lanes.before.square[l]
     state.run_bits = <int>lanes.before.run_bits[l]
-    for _ in range(events):
-        if place == end:
-            break
+    while place < end and (events > 0 or state.mean > MOST_MEAN):
+        events -= 1
         if not take_event(lane, &reader, &state, memory, &place, end):
             return False
     if overrun(&reader):
@@ -256,13 +255,16 @@ cdef inline int64_t decode_in_lanes(
             return -2
         active += lane[l].active
     while active > 0:
-        if encoder == FAST:
+        if not LANES_PAY:
+            unusual = take_steps(&lanes, words, memory, encoder)
+        elif encoder == FAST:
             step(&lanes, words, FAST, sizeof(coefficient_t) == 4)
             store_values(&lanes, memory, FAST)
+            unusual = unusual_lanes(&lanes)
         else:
             step(&lanes, words, HIGH_BITRATE, sizeof(coefficient_t) == 4)
             store_values(&lanes, memory, HIGH_BITRATE)
-        unusual = unusual_lanes(&lanes)
+            unusual = unusual_lanes(&lanes)
         while unusual != 0:
             l = trailing_zeros(unusual)
             unusual &= unusual - 1

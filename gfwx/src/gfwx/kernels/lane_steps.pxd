@@ -57,11 +57,17 @@ cdef extern from *:
     """
     #if defined(__AVX2__)
     #define GFWX_LANES_PAY 1
+    #define GFWX_DECODER_LANES 32  /* two vectors in turn, as each waits for bits that it has used */
     #else
-    #define GFWX_LANES_PAY 0  /* no shifts by vectors */
+    #define GFWX_LANES_PAY 0       /* no shifts by vectors: see scalar_steps.pxd */
+    #ifndef GFWX_DECODER_LANES
+    #define GFWX_DECODER_LANES 16
+    #endif
     #endif
     """
     bint LANES_PAY "GFWX_LANES_PAY"
+    enum:
+        DECODER_LANES "GFWX_DECODER_LANES"
 
 cdef extern from *:
     """
@@ -75,7 +81,6 @@ cdef extern from *:
 
 cdef enum:
     LANES = 16            # to encode
-    DECODER_LANES = 32    # two vectors in turn, as each waits for the bits that it has just used
     FEWEST_BLOCKS = 8     # for which lanes are worth their setting up
     LEAST_PASS = 64       # coefficients; so few are not worth a lane
     MOST_BLOCK_BITS = 8   # larger blocks do not fit the caches sixteen at a time
