@@ -31,21 +31,23 @@ cdef inline int reserve(BitWriter* writer, int64_t size) noexcept nogil:
     return 0
 
 
-cdef inline void put_word(BitWriter* writer, uint32_t word) noexcept nogil:
-    writer.next[0] = word & 255
-    writer.next[1] = (word >> 8) & 255
-    writer.next[2] = (word >> 16) & 255
-    writer.next[3] = word >> 24
-    writer.next += 4
+cdef inline void put_word(uint8_t* data, uint32_t word) noexcept nogil:
+    data[0] = word & 255
+    data[1] = (word >> 8) & 255
+    data[2] = (word >> 16) & 255
+    data[3] = word >> 24
 
 
 cdef inline void put_bits(BitWriter* writer, uint32_t value, int n) noexcept nogil:
-    """Append the low n bits of ``value``, which has no others; n <= 32."""
+    """Append the low n bits of ``value``, which has no others; n <= 32.
+
+    A word is stored each time and stays once it is full: whether it is could not be foreseen.
+    """
     writer.pending = (writer.pending << n) | value
     writer.count += n
-    if writer.count >= 32:
-        writer.count -= 32
-        put_word(writer, <uint32_t>(writer.pending >> writer.count))
+    put_word(writer.next, <uint32_t>(writer.pending << 1 << (63 - writer.count) >> 32))
+    writer.next += writer.count >> 5 << 2
+    writer.count &= 31
 
 
 cdef inline void pad_word(BitWriter* writer) noexcept nogil:

@@ -6,7 +6,7 @@ a shared queue and appends their bits to data of its own; the caller puts them i
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free
 
-from gfwx.kernels.adaptive cimport CONTEXTUAL
+from gfwx.kernels.adaptive cimport CONTEXTUAL, FAST
 from gfwx.kernels.bits cimport BitWriter
 from gfwx.kernels.block_data cimport BlockData
 from gfwx.kernels.blocks cimport Level, most_in_pass
@@ -15,6 +15,7 @@ from gfwx.kernels.geometry cimport Component, Memory, coefficient_t
 from gfwx.kernels.lane_encoder cimport encode_block, encode_in_lanes
 from gfwx.kernels.lane_steps cimport FEWEST_BLOCKS, LANES_PAY, MOST_BLOCK_BITS
 from gfwx.kernels.queue cimport Blocks, Queue, take_block
+from gfwx.kernels.row_encoder cimport encode_row_by_row
 
 
 cdef int encode_blocks(
@@ -24,6 +25,7 @@ cdef int encode_blocks(
     # Of each level, the encoder and the size of blocks are the same.
     cdef int block_bits = <int>queue.runs[5]
     cdef int encoder = <int>queue.runs[6]
+    cdef bint many = block_bits <= MOST_BLOCK_BITS and queue.count >= FEWEST_BLOCKS
     cdef int64_t index = 0
     cdef int64_t place = 0
     cdef int failed = 0
@@ -34,10 +36,13 @@ cdef int encode_blocks(
         &context, queue.components[0].columns, <coefficient_t>0
     ):
         return -1
-    if LANES_PAY and block_bits <= MOST_BLOCK_BITS and queue.count >= FEWEST_BLOCKS:
+    if LANES_PAY and many:
         failed = encode_in_lanes(
             writer, coefficients, queue, blocks, encoder, most_in_pass(block_bits),
             &context if encoder == CONTEXTUAL else NULL)
+    elif many and encoder == FAST:
+        failed = encode_row_by_row(
+            writer, coefficients, queue, blocks, (<int64_t>1) << block_bits, &context)
     else:
         while not failed and take_block(queue, &level, &index, &place):
             failed = encode_block(writer, coefficients, &level, index, place, blocks, &context)

@@ -19,7 +19,7 @@ cdef enum:
     MOST_BITS = 24   # that follow a prefix
     MOST_SHORT = 20  # likewise in codes that 33 bits are enough for
     MOST_ESCAPED = 108  # k after which no escape makes sense: all of 32 bits are reached before
-    CODE_BYTES = 48  # at most in one code: 6 + 21 escapes and 37 bits are 361 bits
+    CODE_BYTES = 52  # at most in one code: 6 + 21 escapes and 37 bits are 361 bits; and a word ahead
 
 
 cdef inline uint32_t magnitude(int32_t x) noexcept nogil:
@@ -42,16 +42,34 @@ cdef inline void put_unsigned(BitWriter* writer, int k, uint32_t x) noexcept nog
     put_bits(writer, x & ((<uint32_t>1 << k) - 1), k)
 
 
+cdef inline void put_value(BitWriter* writer, int bits, bint is_signed, int32_t x) noexcept nogil:
+    """I(bits, x) or S(bits - 1, x), if it is short in one piece and without branches.
+
+    As a sign comes last in S, and the lowest bit of I is one, both are bits after a prefix.
+    """
+    cdef uint32_t m = magnitude(x)
+    cdef uint32_t positive = x > 0
+    cdef uint32_t y = 2 * m + (positive if is_signed else -positive)
+    cdef int length = bits - (is_signed & (m == 0))  # a zero has no sign
+    cdef uint32_t one = <uint32_t>1 << length
+    if y >> length < ESCAPE and bits <= MOST_SHORT and m >> 31 == 0:
+        put_bits(writer, one | (y & (one - 1)), <int>(y >> length) + 1 + length)
+    elif is_signed:
+        put_unsigned(writer, bits - 1, m)
+        if x != 0:
+            put_bits(writer, positive, 1)
+    else:
+        put_unsigned(writer, bits, y)
+
+
 cdef inline void put_interleaved(BitWriter* writer, int k, int32_t x) noexcept nogil:
     """I(k, x)."""
-    put_unsigned(writer, k, 2 * magnitude(x) - (x > 0))
+    put_value(writer, k, False, x)
 
 
 cdef inline void put_signed(BitWriter* writer, int k, int32_t x) noexcept nogil:
     """S(k, x)."""
-    put_unsigned(writer, k, magnitude(x))
-    if x != 0:
-        put_bits(writer, x > 0, 1)
+    put_value(writer, k + 1, True, x)
 
 
 cdef inline int prefix(BitReader* reader) noexcept nogil:

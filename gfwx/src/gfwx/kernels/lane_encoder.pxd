@@ -18,10 +18,12 @@ from gfwx.kernels.blocks cimport (
 from gfwx.kernels.context cimport ContextRow
 from gfwx.kernels.context_rows cimport ContextRows, begin_contexts, make_contexts
 from gfwx.kernels.geometry cimport coefficient_t
-from gfwx.kernels.golomb_rice cimport CODE_BYTES, put_interleaved, put_signed, put_unsigned
+from gfwx.kernels.golomb_rice cimport CODE_BYTES, put_signed, put_unsigned
 from gfwx.kernels.lane_codes cimport STEP, Adaptive, CodeLanes, step
 from gfwx.kernels.lane_steps cimport LANES, LEAST_PASS, STAGGER, copy
-from gfwx.kernels.pass_encoder cimport encode_fast, encode_high_bitrate, encode_pass
+from gfwx.kernels.pass_encoder cimport (
+    encode_classified, encode_fast, encode_high_bitrate, encode_pass,
+)
 from gfwx.kernels.queue cimport Blocks, Queue, take_block
 from gfwx.kernels.row_classes cimport classify_row
 
@@ -131,30 +133,6 @@ cdef inline bint has_room(Lane* lane, int64_t coefficients) noexcept nogil:
     return not lane.failed
 
 
-cdef inline void encode_classified(
-    BitWriter* writer, Pass* state, const coefficient_t* values, const coefficient_t* classes,
-    int64_t n,
-) noexcept nogil:
-    """As encode_contextual, by classes."""
-    cdef int64_t i
-    cdef int32_t s
-    for i in range(n):
-        s = values[i]
-        if state.run_bits:
-            if s == 0:
-                state.run += 1
-                continue
-            put_unsigned(writer, state.run_bits, state.run)
-            state.run = 0
-            s += s < 0
-        if classes[i] & 8:
-            put_signed(writer, (classes[i] & 7) - 1, s)
-        else:
-            put_interleaved(writer, classes[i] & 7, s)
-        if (s == 0) == (state.run_bits == 0):
-            state.run_bits = classes[i] >> 4
-
-
 cdef inline void put_coefficients(
     CodeLanes* lanes, int l, Lane* lane, const Adaptive* before, const coefficient_t* values,
     const coefficient_t* classes, int64_t n, int encoder,
@@ -171,7 +149,7 @@ cdef inline void put_coefficients(
     elif encoder == FAST:
         encode_fast(&lane.writer, &state, values, n)
     else:
-        encode_classified(&lane.writer, &state, values, classes, n)
+        encode_classified(&lane.writer, &state, values, classes, 1, n)
     lanes.state.mean[l] = state.mean
     lanes.state.square[l] = state.square
     lanes.state.run[l] = state.run
