@@ -4,6 +4,24 @@ from libc.stdlib cimport realloc
 
 from gfwx.kernels.pages cimport prefer_huge_pages
 
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <string.h>
+    static inline void gfwx_put_word(uint8_t *data, uint32_t word)
+    {
+    #if defined(_WIN32) || (defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+        memcpy(data, &word, 4);  /* of bytes out of a shifted number gcc does not make one store */
+    #else
+        data[0] = word & 255;
+        data[1] = (word >> 8) & 255;
+        data[2] = (word >> 16) & 255;
+        data[3] = word >> 24;
+    #endif
+    }
+    """
+    void put_word "gfwx_put_word"(uint8_t* data, uint32_t word) noexcept nogil
+
 
 cdef struct BitWriter:
     uint8_t* data       # owned by the caller, grown by reserve()
@@ -29,13 +47,6 @@ cdef inline int reserve(BitWriter* writer, int64_t size) noexcept nogil:
     writer.next = data + used
     writer.end = data + room
     return 0
-
-
-cdef inline void put_word(uint8_t* data, uint32_t word) noexcept nogil:
-    data[0] = word & 255
-    data[1] = (word >> 8) & 255
-    data[2] = (word >> 16) & 255
-    data[3] = word >> 24
 
 
 cdef inline void put_bits(BitWriter* writer, uint32_t value, int n) noexcept nogil:
