@@ -42,24 +42,34 @@ cdef inline void put_unsigned(BitWriter* writer, int k, uint32_t x) noexcept nog
     put_bits(writer, x & ((<uint32_t>1 << k) - 1), k)
 
 
+cdef inline void put_number(
+    BitWriter* writer, int bits, bint is_signed, uint32_t y
+) noexcept nogil:
+    """What put_value makes of a coefficient, if it is short in one piece and without branches."""
+    cdef uint32_t one = <uint32_t>1 << bits
+    if y >> bits < ESCAPE and bits <= MOST_SHORT:
+        put_bits(writer, one | (y & (one - 1)), <int>(y >> bits) + 1 + bits)
+    elif is_signed:
+        put_unsigned(writer, bits - 1, y >> 1)
+        put_bits(writer, y & 1, 1)  # zeros are short
+    else:
+        put_unsigned(writer, bits, y)
+
+
 cdef inline void put_value(BitWriter* writer, int bits, bint is_signed, int32_t x) noexcept nogil:
-    """I(bits, x) or S(bits - 1, x), if it is short in one piece and without branches.
+    """I(bits, x) or S(bits - 1, x).
 
     As a sign comes last in S, and the lowest bit of I is one, both are bits after a prefix.
     """
     cdef uint32_t m = magnitude(x)
     cdef uint32_t positive = x > 0
-    cdef uint32_t y = 2 * m + (positive if is_signed else -positive)
-    cdef int length = bits - (is_signed & (m == 0))  # a zero has no sign
-    cdef uint32_t one = <uint32_t>1 << length
-    if y >> length < ESCAPE and bits <= MOST_SHORT and m >> 31 == 0:
-        put_bits(writer, one | (y & (one - 1)), <int>(y >> length) + 1 + length)
-    elif is_signed:
+    if is_signed and m >> 31:  # of which the double does not fit
         put_unsigned(writer, bits - 1, m)
-        if x != 0:
-            put_bits(writer, positive, 1)
-    else:
-        put_unsigned(writer, bits, y)
+        put_bits(writer, 0, 1)
+    else:  # a zero has no sign
+        put_number(
+            writer, bits - (is_signed & (m == 0)), is_signed,
+            2 * m + (positive if is_signed else -positive))
 
 
 cdef inline void put_interleaved(BitWriter* writer, int k, int32_t x) noexcept nogil:

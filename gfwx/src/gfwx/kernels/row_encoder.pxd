@@ -6,7 +6,7 @@ classes of a row of each block are found first, for all blocks at once, in vecto
 is encoded by scalar instructions, none of which waits for a state.
 """
 from libc.stdint cimport int32_t, int64_t, uint32_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from gfwx.kernels.adaptive cimport FAST, Pass, saturated_square, start_pass
@@ -14,14 +14,19 @@ from gfwx.kernels.bits cimport BitWriter, pad_word, reserve
 from gfwx.kernels.blocks cimport Block, Level, block_at, dc_place, row_length, row_start
 from gfwx.kernels.context cimport ContextRow
 from gfwx.kernels.geometry cimport coefficient_t
-from gfwx.kernels.golomb_rice cimport CODE_BYTES, magnitude, put_signed, put_unsigned
+from gfwx.kernels.golomb_rice cimport CODE_BYTES, magnitude, put_number, put_signed, put_unsigned
 from gfwx.kernels.lane_encoder cimport encode_block, tell
 from gfwx.kernels.lane_steps cimport LANES, MOST_MEAN
-from gfwx.kernels.pass_encoder cimport encode_classified, encode_fast
+from gfwx.kernels.pass_encoder cimport encode_fast
 from gfwx.kernels.queue cimport Blocks, Queue, take_block
 
 cdef enum:
     FEWEST_ROWS = 4  # with fewer blocks the scalar encoder is faster
+    SIGNED = 1 << 3  # of a code, above the bits after the prefix
+    RUN_BITS = 4     # where k of the run before the coefficient is, 0 if there is none
+    ZERO = 1 << 7    # it is only counted
+    COUNTED = 15 << RUN_BITS  # any of these two
+    NUMBER = 8       # where the number is; so small means have no larger than 16 bits
 
 
 cdef struct States:  # as in Pass
@@ -42,16 +47,15 @@ cdef struct RowLane:
     BitWriter writer
 
 
-cdef inline void classify_column(
-    States* states, const coefficient_t* column, coefficient_t* classes, int32_t index
+cdef inline void find_codes(
+    States* states, const coefficient_t* column, uint32_t* codes, int32_t index
 ) noexcept nogil:
-    """The class of a coefficient of each row, as in row_classes.pxd."""
+    """How a coefficient of each row is coded, and the states after it."""
     cdef int l
-    cdef uint32_t k, mean, square, row, m, new_mean, new_square, new_k
+    cdef uint32_t k, mean, square, row, m, y, one, length, new_mean, new_square, new_k
     cdef int32_t s, excess, limit, sq
-    cdef bint counted, coded, reached
+    cdef bint counted, coded, reached, is_signed
     cdef int32_t value[LANES]
-    cdef int32_t number[LANES]
     for l in range(LANES):
         value[l] = column[l]
     for l in range(LANES):
@@ -61,7 +65,7 @@ cdef inline void classify_column(
         square = states.square[l]
         counted = k != 0
         coded = (not (counted & (s == 0))) & (index < states.columns[l])
-        # See code_of. Differences do not overflow, as means are small.
+        # The class: see code_of. Differences do not overflow, as means are small.
         sq = <int32_t>square
         excess = <int32_t>(mean * mean) - (sq << 1)
         row = 1 if excess >= <int32_t>states.first_threshold[l] else 0
@@ -80,35 +84,63 @@ cdef inline void classify_column(
         row += reached
         limit = 0x7fffffff if reached else limit
         excess -= sq
-        row += 8 if excess < limit else 0
-        # The state.
+        is_signed = excess < limit
+        # The number: see put_value.
+        one = 1 if s > 0 else 0
         s = s + 1 if counted & (s < 0) else s
         m = magnitude(s)
+        y = 2 * m
+        y = y + one if is_signed else y - one
+        length = row - <uint32_t>(is_signed & (m == 0))
+        length = length + SIGNED if is_signed else length
+        codes[l] = (y << NUMBER) + length + (k << RUN_BITS) if coded else ZERO
+        # The state.
         new_mean = mean + m - ((mean + 8) >> 4)
         new_square = square + saturated_square(m) - ((square + 8) >> 4)
-        new_k = (new_mean < 1) + (new_mean < 2) + (new_mean < 4) + (new_mean < 8)
-        number[l] = <int32_t>(row + 16 * new_k)
+        new_k = (
+            (<int32_t>new_mean < 1) + (<int32_t>new_mean < 2) + (<int32_t>new_mean < 4)
+            + (<int32_t>new_mean < 8))
         states.mean[l] = new_mean if coded else mean
         states.square[l] = new_square if coded else square
         states.run_bits[l] = new_k if coded & ((m == 0) == (k == 0)) else k
         states.means[l] |= states.mean[l]
-    for l in range(LANES):
-        classes[l] = <coefficient_t>number[l]
+
+
+cdef inline void put_codes(
+    BitWriter* writer, uint32_t* run, const uint32_t* codes, int64_t n
+) noexcept nogil:
+    """A lane's codes of a row."""
+    cdef int64_t i
+    cdef uint32_t code
+    cdef uint32_t zeros = run[0]
+    cdef BitWriter bits = writer[0]  # a copy, of which no store of a word can change anything
+    for i in range(n):
+        code = codes[i * LANES]
+        if code & COUNTED:
+            if code == ZERO:
+                zeros += 1
+                continue
+            put_unsigned(&bits, code >> RUN_BITS & 7, zeros)
+            zeros = 0
+        put_number(&bits, code & 7, code & SIGNED, code >> NUMBER)
+    writer[0] = bits
+    run[0] = zeros
 
 
 cdef inline int encode_row(
     RowLane* lane, States* states, const States* before, int l, const coefficient_t* values,
-    const coefficient_t* classes,
+    const uint32_t* codes,
 ) noexcept nogil:
     """-1 if there is no memory."""
     cdef int64_t n = states.columns[l]
     if reserve(&lane.writer, n * 2 * CODE_BYTES):  # a run and a coefficient each
         return -1
     if (states.means[l] | before.mean[l]) <= MOST_MEAN:
-        encode_classified(&lane.writer, &lane.state, values, classes, LANES, n)
+        put_codes(&lane.writer, &lane.state.run, codes, n)
         return 0
     lane.state.mean = before.mean[l]
     lane.state.square = before.square[l]
+    lane.state.run_bits = <int>before.run_bits[l]
     encode_fast(&lane.writer, &lane.state, values, n)
     states.mean[l] = lane.state.mean
     states.square[l] = lane.state.square
@@ -132,25 +164,23 @@ cdef inline int begin_pass(
     return 0
 
 
-cdef inline int end_pass(RowLane* lane) noexcept nogil:
+cdef inline int end_pass(RowLane* lane, int run_bits) noexcept nogil:
     if lane.state.run > 0:
         if reserve(&lane.writer, CODE_BYTES):
             return -1
-        put_unsigned(&lane.writer, lane.state.run_bits, lane.state.run)
+        put_unsigned(&lane.writer, run_bits, lane.state.run)
     return 0
 
 
 cdef inline int encode_passes(
     RowLane* lane, int count, int component, const coefficient_t* coefficients,
-    coefficient_t* memory, int64_t side,
+    coefficient_t* columns, uint32_t* codes,
 ) noexcept nogil:
     """A component of the blocks; -1 if there is no memory."""
     cdef States states, before
     cdef const coefficient_t* values[LANES]
-    cdef coefficient_t* classes = memory + side * LANES
-    cdef int64_t i, j, row, n
+    cdef int64_t i, j, row, n, most
     cdef int64_t rows = 0
-    cdef int64_t columns
     cdef int l
     memset(&states, 0, sizeof(States))
     for l in range(count):
@@ -158,7 +188,7 @@ cdef inline int encode_passes(
             return -1
         rows = max(rows, lane[l].block.last_row - lane[l].block.first_row)
     for i in range(rows):
-        columns = 0
+        most = 0
         for l in range(count):
             row = lane[l].block.first_row + i
             n = row_length(&lane[l].block, row) if row < lane[l].block.last_row else 0
@@ -167,19 +197,19 @@ cdef inline int encode_passes(
                 continue
             values[l] = coefficients + row_start(&lane[l].block, row)
             for j in range(n):
-                memory[j * LANES + l] = values[l][j]
-            columns = max(columns, n)
+                columns[j * LANES + l] = values[l][j]
+            most = max(most, n)
         memset(states.means, 0, sizeof(states.means))
         before = states
-        for j in range(columns):
-            classify_column(&states, memory + j * LANES, classes + j * LANES, <int32_t>j)
+        for j in range(most):
+            find_codes(&states, columns + j * LANES, codes + j * LANES, <int32_t>j)
         for l in range(count):
             if states.columns[l] > 0 and encode_row(
-                &lane[l], &states, &before, l, values[l], classes + l
+                &lane[l], &states, &before, l, values[l], codes + l
             ):
                 return -1
     for l in range(count):
-        if end_pass(&lane[l]):
+        if end_pass(&lane[l], <int>states.run_bits[l]):
             return -1
     return 0
 
@@ -208,10 +238,11 @@ cdef inline int encode_row_by_row(
     cdef RowLane lane[LANES]
     cdef int l, component, count
     cdef int failed = 0
-    cdef coefficient_t* memory = <coefficient_t*>calloc(2 * side * LANES, sizeof(coefficient_t))
+    cdef coefficient_t* columns = <coefficient_t*>calloc(side * LANES, sizeof(coefficient_t))
+    cdef uint32_t* codes = <uint32_t*>malloc(side * LANES * sizeof(uint32_t))
     memset(lane, 0, sizeof(lane))
-    if memory == NULL:
-        return -1
+    if columns == NULL or codes == NULL:
+        failed = -1
     while not failed:
         count = 0
         while count < LANES and take_block(
@@ -230,11 +261,12 @@ cdef inline int encode_row_by_row(
             continue
         for component in range(queue.component_count):
             if not failed:
-                failed = encode_passes(lane, count, component, coefficients, memory, side)
+                failed = encode_passes(lane, count, component, coefficients, columns, codes)
         for l in range(count):
             if not failed:
                 failed = finish_block(writer, &lane[l], blocks)
     for l in range(LANES):
         free(lane[l].writer.data)
-    free(memory)
+    free(codes)
+    free(columns)
     return failed
