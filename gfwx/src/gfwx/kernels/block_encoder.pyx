@@ -10,6 +10,7 @@ from gfwx.kernels.adaptive cimport CONTEXTUAL, FAST
 from gfwx.kernels.bits cimport BitWriter
 from gfwx.kernels.block_data cimport BlockData
 from gfwx.kernels.blocks cimport Level, most_in_pass
+from gfwx.kernels.classified_encoder cimport encode_by_classes
 from gfwx.kernels.context cimport ContextRow, make_context
 from gfwx.kernels.geometry cimport Component, Memory, coefficient_t
 from gfwx.kernels.lane_encoder cimport encode_block, encode_in_lanes
@@ -43,6 +44,8 @@ cdef int encode_blocks(
     elif many and encoder == FAST:
         failed = encode_row_by_row(
             writer, coefficients, queue, blocks, (<int64_t>1) << block_bits, &context)
+    elif many and encoder == CONTEXTUAL:
+        failed = encode_by_classes(writer, coefficients, queue, blocks, (<int64_t>1) << block_bits)
     else:
         while not failed and take_block(queue, &level, &index, &place):
             failed = encode_block(writer, coefficients, &level, index, place, blocks, &context)

@@ -149,7 +149,7 @@ cdef inline void put_coefficients(
     elif encoder == FAST:
         encode_fast(&lane.writer, &state, values, n)
     else:
-        encode_classified(&lane.writer, &state, values, classes, 1, n)
+        encode_classified(&lane.writer, &state, values, classes, n)
     lanes.state.mean[l] = state.mean
     lanes.state.square[l] = state.square
     lanes.state.run[l] = state.run

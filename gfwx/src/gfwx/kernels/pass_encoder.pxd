@@ -88,10 +88,10 @@ cdef inline void encode_contextual(
 
 cdef inline void encode_classified(
     BitWriter* writer, Pass* state, const coefficient_t* values, const coefficient_t* classes,
-    int64_t stride, int64_t n,
+    int64_t n,
 ) noexcept nogil:
-    """As encode_fast or encode_contextual, by classes: row of the table, 8 for S, and 16 times the
-    k of the run coder."""
+    """As encode_contextual, by classes: row of the table, 8 for S, and 16 times the k of the run
+    coder."""
     cdef int64_t i
     cdef int32_t s
     cdef int32_t code
@@ -100,7 +100,7 @@ cdef inline void encode_classified(
     cdef BitWriter bits = writer[0]  # a copy, of which no store of a word can change anything
     for i in range(n):
         s = values[i]
-        code = classes[i * stride]
+        code = classes[i]
         if run_bits:
             if s == 0:
                 run += 1
