@@ -13,7 +13,7 @@ from gfwx.kernels.context cimport ContextRow, make_context
 from gfwx.kernels.geometry cimport Component, Memory, coefficient_t
 from gfwx.kernels.lane_contextual_decoder cimport decode_side_by_side
 from gfwx.kernels.lane_decoder cimport decode_in_lanes
-from gfwx.kernels.lane_steps cimport FEWEST_BLOCKS, LANES_PAY, MOST_BLOCK_BITS
+from gfwx.kernels.lane_steps cimport FEWEST_BLOCKS, MOST_BLOCK_BITS
 from gfwx.kernels.pass_decoder cimport decode_pass
 from gfwx.kernels.queue cimport Queue, take_block
 
@@ -64,7 +64,7 @@ cdef int64_t decode_blocks(
     cdef int64_t result
     cdef ContextRow context
     if (
-        (LANES_PAY or encoder != CONTEXTUAL) and encoder != TURBO and block_bits <= MOST_BLOCK_BITS
+        encoder != TURBO and block_bits <= MOST_BLOCK_BITS
         and queue.count >= FEWEST_BLOCKS and <uintptr_t>data % sizeof(uint32_t) == 0
         and size >> 2 < 1 << 30
     ):

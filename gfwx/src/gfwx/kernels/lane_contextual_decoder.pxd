@@ -22,9 +22,10 @@ from gfwx.kernels.golomb_rice cimport get_signed, get_unsigned, magnitude
 from gfwx.kernels.lane_contextual cimport (
     ContextualLanes, choose_run_bits, load_bits, step_contextual,
 )
-from gfwx.kernels.lane_steps cimport LANES, LEAST_PASS
+from gfwx.kernels.lane_steps cimport LANES, LANES_PAY, LEAST_PASS
 from gfwx.kernels.pass_decoder cimport decode_coefficient, decode_pass
 from gfwx.kernels.queue cimport Queue, take_block
+from gfwx.kernels.scalar_contextual cimport step_contextual_lanes
 
 cdef enum:
     EVENTS = 4            # between two loads of bits
@@ -160,7 +161,7 @@ cdef inline bint decode_row(
     for i in range(columns):
         if i == 0 or i == distance or i == 2 * distance:
             neighbors = neighbors_from(context, y, i)
-        if i - loaded >= EVENTS:
+        if LANES_PAY and i - loaded >= EVENTS:
             load_bits(lanes, words)
             loaded = i
         for l in range(LANES):
@@ -169,7 +170,10 @@ cdef inline bint decode_row(
             &neighbors, LANES * i, neighbors.above + LANES * parent_place(i, y & 1),
             neighbors.sibling + LANES * (i >> 1),
             neighbors.beside + LANES * (i - 1) if i & 1 else neighbors.zeros, &contexts)
-        step_contextual(lanes, contexts.means, contexts.mean_squares)
+        if LANES_PAY:
+            step_contextual(lanes, contexts.means, contexts.mean_squares)
+        else:
+            step_contextual_lanes(lanes, words, contexts.means, contexts.mean_squares)
         for l in range(LANES):
             value[l] = lanes.value[l]
         for l in range(LANES):
