@@ -1,5 +1,5 @@
 """The adaptive part of coding, the same for both directions (format, section 9)."""
-from libc.stdint cimport int64_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint32_t
 
 cdef enum:
     TURBO = 0
@@ -8,6 +8,7 @@ cdef enum:
     HIGH_BITRATE = 3
     LOSSLESS = 1024
     SATURATED = 4096  # magnitudes are squared up to here
+    SIGNED_CLASS = 8  # above the rows of the table of classes
 
 
 cdef struct Pass:  # state of a pass, kept from row to row
@@ -65,6 +66,41 @@ cdef inline Code code_of(uint32_t mean, uint32_t square, bint chroma) noexcept n
         | ((row == 4) & (e < 6 * square + 12000)) | (row == 5))
     code.bits = row - code.signed
     return code
+
+
+cdef inline uint32_t class_of(
+    uint32_t mean, uint32_t square, uint32_t first_threshold
+) noexcept nogil:
+    """The row of code_of, and SIGNED_CLASS with S, for vectors of means below 2^15.
+
+    No difference of thresholds and squares overflows then.
+    """
+    cdef int32_t limit
+    cdef int32_t step = <int32_t>square
+    cdef int32_t excess = <int32_t>(mean * mean) - (step << 1)
+    cdef uint32_t row = 1 if excess >= <int32_t>first_threshold else 0
+    cdef bint reached = excess >= 950
+    row += reached
+    limit = 400 if reached else -0x80000000
+    excess -= step
+    reached = excess >= 3000
+    row += reached
+    limit = 3000 if reached else limit
+    reached = excess >= 12000
+    row += reached
+    limit = 12000 + step if reached else limit
+    excess -= step
+    reached = excess >= 44000
+    row += reached
+    limit = 0x7fffffff if reached else limit
+    excess -= step
+    return row + (SIGNED_CLASS if excess < limit else 0)
+
+
+cdef inline uint32_t small_run_bits(uint32_t mean) noexcept nogil:
+    """fast_run_bits for vectors of means below 2^31."""
+    return (
+        (<int32_t>mean < 1) + (<int32_t>mean < 2) + (<int32_t>mean < 4) + (<int32_t>mean < 8))
 
 
 cdef inline int fast_run_bits(uint32_t mean) noexcept nogil:

@@ -1,4 +1,5 @@
-"""32 blocks decoded side by side; see lane_steps.pxd for what happens at each step.
+"""32 blocks decoded side by side; see lane_steps.pxd for what happens at each step. Without shifts
+by vectors they are sixteen: see scalar_steps.pxd.
 
 A lane decodes a pass into memory of its own, in coding order, from where whole rows are copied to
 the plane. Passes are begun and ended one lane at a time. A lane in which a step met something
@@ -19,8 +20,8 @@ from gfwx.kernels.context cimport ContextRow
 from gfwx.kernels.geometry cimport coefficient_t
 from gfwx.kernels.golomb_rice cimport get_signed
 from gfwx.kernels.lane_steps cimport (
-    DECODER_LANES, EVENTS, LANES_PAY, LEAST_PASS, MOST_MEAN, STAGGER, Lanes, copy, step,
-    store_values, trailing_zeros, unusual_lanes,
+    DECODER_LANES, EVENTS, LANES_PAY, LEAST_PASS, STAGGER, Lanes, copy, step, store_values,
+    trailing_zeros, unusual_lanes,
 )
 from gfwx.kernels.pages cimport prefetch_for_writing
 from gfwx.kernels.pass_decoder cimport decode_high_bitrate, decode_pass, decode_runs
@@ -165,6 +166,7 @@ cdef inline bint take_events(
     cdef int64_t bit = lanes.before.bit[l]
     cdef int64_t place = lanes.before.place[l]
     cdef int64_t end = lanes.end[l]
+    cdef int64_t _
     cdef BitReader reader
     if bit > 32 * lane.words:
         return False
@@ -174,8 +176,9 @@ cdef inline bint take_events(
     state.mean = lanes.before.mean[l]
     state.square = lanes.before.square[l]
     state.run_bits = <int>lanes.before.run_bits[l]
-    while place < end and (events > 0 or state.mean > MOST_MEAN):
-        events -= 1
+    for _ in range(events):
+        if place == end:
+            break
         if not take_event(lane, &reader, &state, memory, &place, end):
             return False
     if overrun(&reader):

@@ -60,9 +60,7 @@ cdef extern from *:
     #define GFWX_DECODER_LANES 32  /* two vectors in turn, as each waits for bits that it has used */
     #else
     #define GFWX_LANES_PAY 0       /* no shifts by vectors: see scalar_steps.pxd */
-    #ifndef GFWX_DECODER_LANES
     #define GFWX_DECODER_LANES 16
-    #endif
     #endif
     """
     bint LANES_PAY "GFWX_LANES_PAY"

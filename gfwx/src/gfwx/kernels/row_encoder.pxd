@@ -9,7 +9,9 @@ from libc.stdint cimport int32_t, int64_t, uint32_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from gfwx.kernels.adaptive cimport FAST, Pass, saturated_square, start_pass
+from gfwx.kernels.adaptive cimport (
+    FAST, SIGNED_CLASS, Pass, class_of, saturated_square, small_run_bits, start_pass,
+)
 from gfwx.kernels.bits cimport BitWriter, pad_word, reserve
 from gfwx.kernels.blocks cimport Block, Level, block_at, dc_place, row_length, row_start
 from gfwx.kernels.context cimport ContextRow
@@ -22,8 +24,8 @@ from gfwx.kernels.queue cimport Blocks, Queue, take_block
 
 cdef enum:
     FEWEST_ROWS = 4  # with fewer blocks the scalar encoder is faster
-    SIGNED = 1 << 3  # of a code, above the bits after the prefix
-    RUN_BITS = 4     # where k of the run before the coefficient is, 0 if there is none
+    RUN_BITS = 4     # where k of the run is in a code, 0 if there is none; below are the class and
+                     # the bits after the prefix, as many as its row but for a zero's sign
     ZERO = 1 << 7    # it is only counted
     COUNTED = 15 << RUN_BITS  # any of these two
     NUMBER = 8       # where the number is; so small means have no larger than 16 bits
@@ -52,9 +54,9 @@ cdef inline void find_codes(
 ) noexcept nogil:
     """How a coefficient of each row is coded, and the states after it."""
     cdef int l
-    cdef uint32_t k, mean, square, row, m, y, one, length, new_mean, new_square, new_k
-    cdef int32_t s, excess, limit, sq
-    cdef bint counted, coded, reached, is_signed
+    cdef uint32_t k, mean, square, m, y, one, number, new_mean, new_square, new_k
+    cdef int32_t s
+    cdef bint counted, coded, is_signed
     cdef int32_t value[LANES]
     for l in range(LANES):
         value[l] = column[l]
@@ -65,41 +67,20 @@ cdef inline void find_codes(
         square = states.square[l]
         counted = k != 0
         coded = (not (counted & (s == 0))) & (index < states.columns[l])
-        # The class: see code_of. Differences do not overflow, as means are small.
-        sq = <int32_t>square
-        excess = <int32_t>(mean * mean) - (sq << 1)
-        row = 1 if excess >= <int32_t>states.first_threshold[l] else 0
-        reached = excess >= 950
-        row += reached
-        limit = 400 if reached else -0x80000000
-        excess -= sq
-        reached = excess >= 3000
-        row += reached
-        limit = 3000 if reached else limit
-        reached = excess >= 12000
-        row += reached
-        limit = 12000 + sq if reached else limit
-        excess -= sq
-        reached = excess >= 44000
-        row += reached
-        limit = 0x7fffffff if reached else limit
-        excess -= sq
-        is_signed = excess < limit
+        number = class_of(mean, square, states.first_threshold[l])
+        is_signed = number >= SIGNED_CLASS
         # The number: see put_value.
         one = 1 if s > 0 else 0
         s = s + 1 if counted & (s < 0) else s
         m = magnitude(s)
         y = 2 * m
         y = y + one if is_signed else y - one
-        length = row - <uint32_t>(is_signed & (m == 0))
-        length = length + SIGNED if is_signed else length
-        codes[l] = (y << NUMBER) + length + (k << RUN_BITS) if coded else ZERO
+        number = number - 1 if is_signed & (m == 0) else number
+        codes[l] = (y << NUMBER) + (k << RUN_BITS) + number if coded else ZERO
         # The state.
         new_mean = mean + m - ((mean + 8) >> 4)
         new_square = square + saturated_square(m) - ((square + 8) >> 4)
-        new_k = (
-            (<int32_t>new_mean < 1) + (<int32_t>new_mean < 2) + (<int32_t>new_mean < 4)
-            + (<int32_t>new_mean < 8))
+        new_k = small_run_bits(new_mean)
         states.mean[l] = new_mean if coded else mean
         states.square[l] = new_square if coded else square
         states.run_bits[l] = new_k if coded & ((m == 0) == (k == 0)) else k
@@ -122,7 +103,7 @@ cdef inline void put_codes(
                 continue
             put_unsigned(&bits, code >> RUN_BITS & 7, zeros)
             zeros = 0
-        put_number(&bits, code & 7, code & SIGNED, code >> NUMBER)
+        put_number(&bits, code & 7, code & SIGNED_CLASS, code >> NUMBER)
     writer[0] = bits
     run[0] = zeros
 

@@ -8,35 +8,7 @@ from libc.stdint cimport int32_t, uint32_t, uint64_t
 from gfwx.kernels.golomb_rice cimport leading_zeros
 from gfwx.kernels.lane_contextual cimport LARGEST_MEAN, ContextualLanes
 from gfwx.kernels.lane_steps cimport LANES, words_t
-from gfwx.kernels.scalar_steps cimport escapes, number_at, window_at
-
-
-cdef inline void find_codes(
-    const ContextualLanes* lanes, const uint32_t* means, const uint32_t* squares, uint32_t* rows,
-    uint32_t* signed
-) noexcept nogil:
-    """Of the next coefficients: see code_of."""
-    cdef int l
-    cdef uint32_t e, square, at_least_two, at_least_three, at_least_four, at_least_five
-    cdef int32_t second, third, fourth, fifth
-    for l in range(LANES):
-        e = means[l] * means[l]
-        square = squares[l]
-        second = <int32_t>(e - 2 * square)
-        third = second - <int32_t>square
-        fourth = third - <int32_t>square
-        fifth = fourth - <int32_t>square
-        at_least_two = <uint32_t>(second >= 950)
-        at_least_three = <uint32_t>(third >= 3000)
-        at_least_four = <uint32_t>(third >= 12000)
-        at_least_five = <uint32_t>(fourth >= 44000)
-        rows[l] = (
-            <uint32_t>(second >= <int32_t>lanes.first_threshold[l]) + at_least_two
-            + at_least_three + at_least_four + at_least_five)
-        # In rows 2 to 4 one more threshold each is for S. It is also under the later rows' ones.
-        signed[l] = (
-            (at_least_two & <uint32_t>(fifth < 400)) | (at_least_three & <uint32_t>(fifth < 3000))
-            | (at_least_four & <uint32_t>(fifth - <int32_t>square < 12000)) | at_least_five)
+from gfwx.kernels.scalar_steps cimport escapes, find_classes, number_at, window_at
 
 
 cdef inline void step_lane(
@@ -83,7 +55,7 @@ cdef inline void step_contextual_lanes(
     cdef int l
     cdef uint32_t rows[LANES]
     cdef uint32_t signed[LANES]
-    find_codes(lanes, means, squares, rows, signed)
+    find_classes(means, squares, lanes.first_threshold, LANES, rows, signed)
     for l in range(LANES):
         lanes.value[l] = 0
         lanes.change[l] = 0

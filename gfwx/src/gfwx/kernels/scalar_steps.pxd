@@ -4,15 +4,18 @@ The events of a pass wait for each other, but those of different passes do not: 
 processor works at others. As in lane_steps.pxd an event is a coefficient, with Fast after an
 optional run of zeros; each lane decodes one from the 33 to 64 bits that it loads, by scalar
 instructions. What comes of it for the state, and the class of the next coefficient, are found for
-all lanes at once, in vectors. A lane whose next event is unusual stays before it.
+all lanes at once, in vectors. A lane whose next event is unusual stays before it. No usual event has
+more than 33 bits: two prefixes of at most twelve, and 4 and 5 bits, or one and 18.
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
-from gfwx.kernels.adaptive cimport FAST
+from gfwx.kernels.adaptive cimport FAST, SIGNED_CLASS, class_of, small_run_bits
 from gfwx.kernels.bits cimport get_word
 from gfwx.kernels.geometry cimport coefficient_t
 from gfwx.kernels.golomb_rice cimport ESCAPE, bit_width, leading_zeros
-from gfwx.kernels.lane_steps cimport DECODER_LANES, Lanes, words_t
+from gfwx.kernels.lane_steps cimport (
+    DECODER_LANES, MOST_HIGH_BITRATE_MEAN, MOST_MEAN, Lanes, words_t,
+)
 
 
 cdef inline uint64_t window_at(words_t words, uint32_t bit) noexcept nogil:
@@ -43,7 +46,7 @@ cdef inline bint decode_fast(
     cdef uint32_t row, number, zeros, m
     cdef int32_t negative
     cdef uint64_t window
-    if bit > lanes.limit[l]:
+    if bit > lanes.limit[l] or lanes.now.mean[l] > MOST_MEAN:
         return False
     window = window_at(words + lanes.word[l], bit)
     if escapes(window):
@@ -55,8 +58,8 @@ cdef inline bint decode_fast(
         window <<= zeros + 1 + k
         if escapes(window) or place >= lanes.end[l]:
             return False
-        number = leading_zeros(window)  # zeros are counted only where means are so small that
-        bit += number + 1               # the class is the first
+        number = leading_zeros(window)  # where zeros are counted, means are so small that the
+        bit += number + 1               # class is the first
         m = (number + 1) >> 1
         negative = <int32_t>(number & 1) - 1
         memory[place] = <coefficient_t>(<int32_t>m ^ negative)
@@ -75,34 +78,44 @@ cdef inline bint decode_fast(
     return True
 
 
-cdef inline void find_codes(Lanes* lanes, uint32_t* rows, uint32_t* signed) noexcept nogil:
-    """Of the next coefficients: see code_of. Differences do not overflow, as means are small."""
+cdef inline bint decode_high_bitrate(
+    Lanes* lanes, int l, words_t words, coefficient_t* memory
+) noexcept nogil:
+    """As decode_fast."""
+    cdef uint32_t bit = lanes.now.bit[l]
+    cdef uint32_t mean = lanes.now.mean[l]
+    cdef int64_t place = lanes.now.place[l]
+    cdef uint32_t k, number, zeros, m
+    cdef int32_t negative
+    cdef uint64_t window
+    if bit > lanes.limit[l] or place >= lanes.end[l] or mean > MOST_HIGH_BITRATE_MEAN:
+        return False
+    window = window_at(words + lanes.word[l], bit)
+    if escapes(window):
+        return False
+    k = bit_width(mean | 8) - 4
+    zeros = leading_zeros(window)
+    number = number_at(window, zeros, k)
+    m = (number + 1) >> 1
+    negative = <int32_t>(number & 1) - 1
+    memory[place] = <coefficient_t>((<int32_t>m ^ negative) - negative)
+    lanes.now.bit[l] = bit + zeros + 1 + k
+    lanes.now.place[l] = <int32_t>place + 1
+    lanes.now.mean[l] = mean + m - ((mean + 8) >> 4)
+    return True
+
+
+cdef inline void find_classes(
+    const uint32_t* means, const uint32_t* squares, const uint32_t* first_thresholds, int lanes,
+    uint32_t* rows, uint32_t* signed
+) noexcept nogil:
+    """Of the next coefficients; ``lanes`` is a constant where this is called."""
     cdef int l
-    cdef uint32_t row, mean
-    cdef int32_t excess, limit, square
-    cdef bint reached
-    for l in range(DECODER_LANES):
-        mean = lanes.now.mean[l]
-        square = <int32_t>lanes.now.square[l]
-        excess = <int32_t>(mean * mean) - (square << 1)
-        row = 1 if excess >= <int32_t>lanes.first_threshold[l] else 0
-        reached = excess >= 950
-        row += reached
-        limit = 400 if reached else -0x80000000
-        excess -= square
-        reached = excess >= 3000
-        row += reached
-        limit = 3000 if reached else limit
-        reached = excess >= 12000
-        row += reached
-        limit = 12000 + square if reached else limit
-        excess -= square
-        reached = excess >= 44000
-        row += reached
-        limit = 0x7fffffff if reached else limit
-        excess -= square
-        rows[l] = row
-        signed[l] = excess < limit
+    cdef uint32_t number
+    for l in range(lanes):
+        number = class_of(means[l], squares[l], first_thresholds[l])
+        rows[l] = number & (SIGNED_CLASS - 1)
+        signed[l] = number >= SIGNED_CLASS
 
 
 cdef inline void adapt(Lanes* lanes, const uint32_t* magnitudes) noexcept nogil:
@@ -118,7 +131,7 @@ cdef inline void adapt(Lanes* lanes, const uint32_t* magnitudes) noexcept nogil:
         lanes.before.square[l] = square
         lanes.before.run_bits[l] = k
         new_mean = mean + m - ((mean + 8) >> 4)
-        new_k = (new_mean < 1) + (new_mean < 2) + (new_mean < 4) + (new_mean < 8)
+        new_k = small_run_bits(new_mean)
         lanes.now.mean[l] = new_mean
         lanes.now.square[l] = square + m * m - ((square + 8) >> 4)
         lanes.now.run_bits[l] = new_k if (m == 0) == (k == 0) else k
@@ -135,7 +148,9 @@ cdef inline uint32_t take_steps(
     cdef uint32_t magnitudes[DECODER_LANES]
     while unusual == 0:
         if encoder == FAST:
-            find_codes(lanes, rows, signed)
+            find_classes(
+                lanes.now.mean, lanes.now.square, lanes.first_threshold, DECODER_LANES, rows,
+                signed)
             for l in range(DECODER_LANES):
                 if not decode_fast(lanes, l, words, memory, rows, signed, magnitudes):
                     unusual |= <uint32_t>1 << l
@@ -151,30 +166,3 @@ cdef inline uint32_t take_steps(
                     lanes.before.place[l] = lanes.now.place[l]
                     lanes.before.mean[l] = lanes.now.mean[l]
     return unusual
-
-
-cdef inline bint decode_high_bitrate(
-    Lanes* lanes, int l, words_t words, coefficient_t* memory
-) noexcept nogil:
-    """As decode_fast."""
-    cdef uint32_t bit = lanes.now.bit[l]
-    cdef uint32_t mean = lanes.now.mean[l]
-    cdef int64_t place = lanes.now.place[l]
-    cdef uint32_t k, number, zeros, m
-    cdef int32_t negative
-    cdef uint64_t window
-    if bit > lanes.limit[l] or place >= lanes.end[l]:
-        return False
-    window = window_at(words + lanes.word[l], bit)
-    if escapes(window):
-        return False
-    k = bit_width(mean | 8) - 4
-    zeros = leading_zeros(window)
-    number = number_at(window, zeros, k)
-    m = (number + 1) >> 1
-    negative = <int32_t>(number & 1) - 1
-    memory[place] = <coefficient_t>((<int32_t>m ^ negative) - negative)
-    lanes.now.bit[l] = bit + zeros + 1 + k
-    lanes.now.place[l] = <int32_t>place + 1
-    lanes.now.mean[l] = mean + m - ((mean + 8) >> 4)
-    return True
