@@ -19,7 +19,7 @@ cdef enum:
     MOST_BITS = 24   # that follow a prefix
     MOST_SHORT = 20  # likewise in codes that 33 bits are enough for
     MOST_ESCAPED = 108  # k after which no escape makes sense: all of 32 bits are reached before
-    CODE_BYTES = 52  # at most in one code: 6 + 21 escapes and 37 bits are 361 bits; and a word ahead
+    CODE_BYTES = 52  # at most in one code, 6 + 21 escapes and 37 bits, and in the word stored ahead
 
 
 cdef inline uint32_t magnitude(int32_t x) noexcept nogil:

@@ -57,7 +57,7 @@ cdef extern from *:
     """
     #if defined(__AVX2__)
     #define GFWX_LANES_PAY 1
-    #define GFWX_DECODER_LANES 32  /* two vectors in turn, as each waits for bits that it has used */
+    #define GFWX_DECODER_LANES 32  /* two vectors in turn, as each waits for the bits just used */
     #else
     #define GFWX_LANES_PAY 0       /* no shifts by vectors: see scalar_steps.pxd */
     #define GFWX_DECODER_LANES 16

@@ -4,8 +4,8 @@ The events of a pass wait for each other, but those of different passes do not: 
 processor works at others. As in lane_steps.pxd an event is a coefficient, with Fast after an
 optional run of zeros; each lane decodes one from the 33 to 64 bits that it loads, by scalar
 instructions. What comes of it for the state, and the class of the next coefficient, are found for
-all lanes at once, in vectors. A lane whose next event is unusual stays before it. No usual event has
-more than 33 bits: two prefixes of at most twelve, and 4 and 5 bits, or one and 18.
+all lanes at once, in vectors. A lane whose next event is unusual stays before it. Usual events have
+at most 33 bits: two prefixes of twelve with 4 and 5 more, or one with 18.
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
