@@ -38,7 +38,11 @@ cdef inline void put_unsigned(BitWriter* writer, int k, uint32_t x) noexcept nog
         put_bits(writer, 0, ESCAPE)
         x -= <uint32_t>ESCAPE << k
         k = k + 4 if k < 20 else MOST_BITS
-    put_bits(writer, 1, (x >> k) + 1)
+    if k <= MOST_SHORT:
+        put_bits(
+            writer, (<uint32_t>1 << k) | (x & ((<uint32_t>1 << k) - 1)), <int>(x >> k) + 1 + k)
+        return
+    put_bits(writer, 1, <int>(x >> k) + 1)
     put_bits(writer, x & ((<uint32_t>1 << k) - 1), k)
 
 
