@@ -120,8 +120,7 @@ class _BlockWriter:
                 self._encode(
                     self._coefficients,
                     place,
-                    self._coding.layout.components,
-                    self._coding.chroma,
+                    self._coding.tables,
                     queue.runs,
                     queue.count,
                     next_item,

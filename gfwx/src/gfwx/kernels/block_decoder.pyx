@@ -10,12 +10,13 @@ from gfwx.kernels.adaptive cimport CONTEXTUAL, TURBO
 from gfwx.kernels.bits cimport BitReader, reader_of
 from gfwx.kernels.blocks cimport Block, Level, block_at, most_in_pass
 from gfwx.kernels.context cimport ContextRow, make_context
-from gfwx.kernels.geometry cimport Component, Memory, coefficient_t
+from gfwx.kernels.coding cimport CodingTables
+from gfwx.kernels.geometry cimport coefficient_t
 from gfwx.kernels.lane_contextual_decoder cimport decode_side_by_side
 from gfwx.kernels.lane_decoder cimport decode_in_lanes
 from gfwx.kernels.lane_steps cimport FEWEST_BLOCKS, MOST_BLOCK_BITS
 from gfwx.kernels.pass_decoder cimport decode_pass
-from gfwx.kernels.queue cimport Queue, take_block
+from gfwx.kernels.queue cimport Queue, queue_of, take_block
 
 cdef enum:
     NO_MEMORY = -1
@@ -88,8 +89,8 @@ cdef bint checked(int64_t result) except -1:
 
 def decode_8bit(
     const uint8_t[::1] data, const int64_t[::1] offsets, const uint32_t[::1] lengths,
-    int16_t[::1] coefficients, const int64_t[::1] memory, const int64_t[:, ::1] components,
-    const uint8_t[::1] chroma, const int64_t[:, ::1] runs, int64_t count, int64_t[::1] next_item,
+    int16_t[::1] coefficients, const int64_t[::1] memory, CodingTables tables not None,
+    const int64_t[:, ::1] runs, int64_t count, int64_t[::1] next_item,
 ):
     """Decode blocks from a queue until it is empty.
 
@@ -106,10 +107,8 @@ def decode_8bit(
         Of 8-bit samples; receives all of these blocks.
     memory
         Where in `coefficients` (see ``Memory`` in geometry.pxd).
-    components
-        The table of ``layout.py``.
-    chroma
-        Flag of each plane.
+    tables
+        Description of the coding.
     runs
         The blocks in the queue (see queue.pxd), all of the same encoder.
     count
@@ -123,9 +122,8 @@ def decode_8bit(
         False if a block is malformed.
     """
     cdef int64_t result
-    cdef Queue queue = Queue(
-        &next_item[0], count, &runs[0, 0], runs.shape[0], <const Memory*>&memory[0],
-        <const Component*>&components[0, 0], components.shape[0], &chroma[0])
+    cdef Queue queue = queue_of(
+        &next_item[0], count, &runs[0, 0], runs.shape[0], &memory[0], &tables.coding)
     with nogil:
         result = decode_blocks(
             &queue, &data[0], data.shape[0], &offsets[0], &lengths[0], &coefficients[0])
@@ -134,14 +132,13 @@ def decode_8bit(
 
 def decode_16bit(
     const uint8_t[::1] data, const int64_t[::1] offsets, const uint32_t[::1] lengths,
-    int32_t[::1] coefficients, const int64_t[::1] memory, const int64_t[:, ::1] components,
-    const uint8_t[::1] chroma, const int64_t[:, ::1] runs, int64_t count, int64_t[::1] next_item,
+    int32_t[::1] coefficients, const int64_t[::1] memory, CodingTables tables not None,
+    const int64_t[:, ::1] runs, int64_t count, int64_t[::1] next_item,
 ):
     """As decode_8bit, into coefficients of 16-bit samples."""
     cdef int64_t result
-    cdef Queue queue = Queue(
-        &next_item[0], count, &runs[0, 0], runs.shape[0], <const Memory*>&memory[0],
-        <const Component*>&components[0, 0], components.shape[0], &chroma[0])
+    cdef Queue queue = queue_of(
+        &next_item[0], count, &runs[0, 0], runs.shape[0], &memory[0], &tables.coding)
     with nogil:
         result = decode_blocks(
             &queue, &data[0], data.shape[0], &offsets[0], &lengths[0], &coefficients[0])

@@ -12,10 +12,11 @@ from gfwx.kernels.block_data cimport BlockData
 from gfwx.kernels.blocks cimport Level, most_in_pass
 from gfwx.kernels.classified_encoder cimport encode_by_classes
 from gfwx.kernels.context cimport ContextRow, make_context
-from gfwx.kernels.geometry cimport Component, Memory, coefficient_t
+from gfwx.kernels.coding cimport CodingTables
+from gfwx.kernels.geometry cimport coefficient_t
 from gfwx.kernels.lane_encoder cimport encode_block, encode_in_lanes
 from gfwx.kernels.lane_steps cimport FEWEST_BLOCKS, LANES_PAY, MOST_BLOCK_BITS
-from gfwx.kernels.queue cimport Blocks, Queue, take_block
+from gfwx.kernels.queue cimport Blocks, Queue, queue_of, take_block
 from gfwx.kernels.row_encoder cimport encode_row_by_row
 
 
@@ -67,8 +68,8 @@ cdef int append_blocks(
 
 
 def encode_8bit(
-    const int16_t[::1] coefficients, const int64_t[::1] memory, const int64_t[:, ::1] components,
-    const uint8_t[::1] chroma, const int64_t[:, ::1] runs, int64_t count, int64_t[::1] next_item,
+    const int16_t[::1] coefficients, const int64_t[::1] memory, CodingTables tables not None,
+    const int64_t[:, ::1] runs, int64_t count, int64_t[::1] next_item,
     BlockData data, int chunk, int32_t[::1] chunks, int64_t[::1] offsets, uint32_t[::1] lengths,
 ):
     """Encode blocks from a queue until it is empty.
@@ -81,10 +82,8 @@ def encode_8bit(
         Of 8-bit samples.
     memory
         Where in `coefficients` (see ``Memory`` in geometry.pxd).
-    components
-        The table of ``layout.py``.
-    chroma
-        Flag of each plane.
+    tables
+        Description of the coding.
     runs
         The blocks in the queue (see queue.pxd), all of the same encoder.
     count
@@ -99,21 +98,19 @@ def encode_8bit(
         Receive, for each block that this call encodes, by its place in the file: `chunk`, where
         the block's data begin in `data`, in bytes, and how many words they are.
     """
-    cdef Queue queue = Queue(
-        &next_item[0], count, &runs[0, 0], runs.shape[0], <const Memory*>&memory[0],
-        <const Component*>&components[0, 0], components.shape[0], &chroma[0])
+    cdef Queue queue = queue_of(
+        &next_item[0], count, &runs[0, 0], runs.shape[0], &memory[0], &tables.coding)
     cdef Blocks blocks = Blocks(chunk, &chunks[0], &offsets[0], &lengths[0])
     append_blocks(data, &coefficients[0], &queue, &blocks)
 
 
 def encode_16bit(
-    const int32_t[::1] coefficients, const int64_t[::1] memory, const int64_t[:, ::1] components,
-    const uint8_t[::1] chroma, const int64_t[:, ::1] runs, int64_t count, int64_t[::1] next_item,
+    const int32_t[::1] coefficients, const int64_t[::1] memory, CodingTables tables not None,
+    const int64_t[:, ::1] runs, int64_t count, int64_t[::1] next_item,
     BlockData data, int chunk, int32_t[::1] chunks, int64_t[::1] offsets, uint32_t[::1] lengths,
 ):
     """As encode_8bit, for coefficients of 16-bit samples."""
-    cdef Queue queue = Queue(
-        &next_item[0], count, &runs[0, 0], runs.shape[0], <const Memory*>&memory[0],
-        <const Component*>&components[0, 0], components.shape[0], &chroma[0])
+    cdef Queue queue = queue_of(
+        &next_item[0], count, &runs[0, 0], runs.shape[0], &memory[0], &tables.coding)
     cdef Blocks blocks = Blocks(chunk, &chunks[0], &offsets[0], &lengths[0])
     append_blocks(data, &coefficients[0], &queue, &blocks)

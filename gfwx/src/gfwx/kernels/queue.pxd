@@ -2,6 +2,7 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 from gfwx.kernels.blocks cimport Level, level_of
+from gfwx.kernels.coding cimport Coding
 from gfwx.kernels.geometry cimport Component, Memory
 
 cdef extern from *:
@@ -31,6 +32,15 @@ cdef struct Queue:
     const Component* components
     int component_count
     const uint8_t* chroma
+
+
+cdef inline Queue queue_of(
+    int64_t* next, int64_t count, const int64_t* runs, int64_t run_count, const int64_t* memory,
+    const Coding* coding,
+) noexcept nogil:
+    return Queue(
+        next, count, runs, run_count, <const Memory*>memory, coding.components,
+        coding.component_count, coding.chroma)
 
 
 cdef struct Blocks:  # what a call tells of the blocks that it has encoded, by place in the file
