@@ -35,26 +35,24 @@ class Coding:
 
     Attributes
     ----------
-    chroma : ndarray of uint8
-        Chroma flag of each plane.
     tables : CodingTables
         All this for the kernels.
     """
 
-    __slots__ = ("chroma", "header", "layout", "program", "tables")
+    __slots__ = ("header", "layout", "program", "tables")
 
     def __init__(self, header: Header, layout: Layout, program: transforms.Program) -> None:
         self.header = header
         self.layout = layout
         self.program = program
-        self.chroma, steps, reversed_steps = _program_arrays(program, header.planes)
+        chroma, steps, reversed_steps = _program_arrays(program, header.planes)
         self.tables = CodingTables(
             layout.components,
             layout.levels,
             layout.factors,
             layout.shift,
             header.filter == Filter.CUBIC,
-            self.chroma,
+            chroma,
             steps,
             reversed_steps,
             header.signed,

@@ -68,10 +68,15 @@ cdef inline Code code_of(uint32_t mean, uint32_t square, bint chroma) noexcept n
     return code
 
 
-cdef inline uint32_t class_of(
+cdef struct Class:
+    uint32_t row  # of the table of classes
+    bint signed
+
+
+cdef inline Class class_of(
     uint32_t mean, uint32_t square, uint32_t first_threshold
 ) noexcept nogil:
-    """The row of code_of, and SIGNED_CLASS with S, for vectors of means below 2^15.
+    """The row of code_of, and whether the code is S, for vectors of means below 2^15.
 
     No difference of thresholds and squares overflows then.
     """
@@ -80,6 +85,7 @@ cdef inline uint32_t class_of(
     cdef int32_t excess = <int32_t>(mean * mean) - (step << 1)
     cdef uint32_t row = 1 if excess >= <int32_t>first_threshold else 0
     cdef bint reached = excess >= 950
+    cdef Class result
     row += reached
     limit = 400 if reached else -0x80000000
     excess -= step
@@ -94,7 +100,9 @@ cdef inline uint32_t class_of(
     row += reached
     limit = 0x7fffffff if reached else limit
     excess -= step
-    return row + (SIGNED_CLASS if excess < limit else 0)
+    result.row = row
+    result.signed = excess < limit
+    return result
 
 
 cdef inline uint32_t small_run_bits(uint32_t mean) noexcept nogil:

@@ -15,7 +15,7 @@ step, and after usual codes magnitudes are below 200 (Fast) or 2^23 (HighBitrate
 from libc.stdint cimport int16_t, int32_t, int64_t, uint32_t
 from libc.string cimport memset
 
-from gfwx.kernels.adaptive cimport FAST, HIGH_BITRATE
+from gfwx.kernels.adaptive cimport FAST, HIGH_BITRATE, Class, class_of
 from gfwx.kernels.geometry cimport coefficient_t
 from gfwx.kernels.golomb_rice cimport ESCAPE, magnitude
 from gfwx.kernels.lane_steps cimport (
@@ -159,10 +159,12 @@ cdef inline void code_classes(
 ) noexcept nogil:
     """Fast or Contextual; ``contextual`` is a constant where this is called."""
     cdef int l
-    cdef uint32_t k, zeros, run_zeros, most_zeros, mean, square, row, m, y, bits, one
+    cdef uint32_t k, zeros, run_zeros, most_zeros, mean, square, row, m, y
+    cdef uint32_t bits, one
+    cdef Class chosen
     cdef uint32_t code, length, run, run_code, new_mean, new_square, new_k
-    cdef bint counted, coded, is_signed, reached
-    cdef int32_t s, excess, limit, sq
+    cdef bint counted, coded, is_signed
+    cdef int32_t s
     for l in range(LANES):
         s = values[l]
         k = before.run_bits[l]
@@ -172,30 +174,13 @@ cdef inline void code_classes(
         most_zeros = longest[l]
         counted = k != 0
         coded = not (counted & (s == 0))
-        # The class: see code_of. Differences do not overflow, as means are small.
         if contextual:
             row = classes[l] & 7
             is_signed = (classes[l] & 8) != 0
         else:
-            sq = <int32_t>square
-            excess = <int32_t>(mean * mean) - (sq << 1)
-            row = 1 if excess >= <int32_t>first_threshold[l] else 0
-            reached = excess >= 950
-            row += reached
-            limit = 400 if reached else -0x80000000
-            excess -= sq
-            reached = excess >= 3000
-            row += reached
-            limit = 3000 if reached else limit
-            reached = excess >= 12000
-            row += reached
-            limit = 12000 + sq if reached else limit
-            excess -= sq
-            reached = excess >= 44000
-            row += reached
-            limit = 0x7fffffff if reached else limit
-            excess -= sq
-            is_signed = excess < limit
+            chosen = class_of(mean, square, first_threshold[l])
+            row = chosen.row
+            is_signed = chosen.signed
         # The coefficient. With S a sign follows, so that as many bits as the row's number come
         # after the prefix either way; a zero has no sign.
         one = 1 if s > 0 else 0

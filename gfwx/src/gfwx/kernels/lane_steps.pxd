@@ -14,7 +14,7 @@ magnitudes are below 200 (Fast) or 2^23 (HighBitrate).
 from libc.stdint cimport int32_t, int64_t, uint32_t
 from libc.string cimport memcpy, memset
 
-from gfwx.kernels.adaptive cimport FAST
+from gfwx.kernels.adaptive cimport FAST, Class, class_of
 from gfwx.kernels.geometry cimport coefficient_t
 from gfwx.kernels.golomb_rice cimport ESCAPE
 
@@ -157,10 +157,12 @@ cdef inline void decode_fast(
     const uint32_t* first_threshold,
 ) noexcept nogil:
     cdef int l
-    cdef uint32_t k, zeros, run, length, high, low, mean, square, row, code, m, least, bit
+    cdef uint32_t k, zeros, run, length, high, low, mean, square, row, code, m
+    cdef uint32_t least, bit
+    cdef Class chosen
     cdef uint32_t new_mean, new_square, new_k
-    cdef int32_t place, excess, limit, sq, value
-    cdef bint counted, reached, is_signed
+    cdef int32_t place, value
+    cdef bint counted, is_signed
     for l in range(DECODER_LANES):
         high = window.high[l]
         low = window.low[l]
@@ -181,26 +183,9 @@ cdef inline void decode_fast(
         bit += length
         high = (high << length) | ((low >> 1) >> (31 - length))
         low = low << length
-        # The class: see code_of. Differences do not overflow, as means are small.
-        sq = <int32_t>square
-        excess = <int32_t>(mean * mean) - (sq << 1)
-        row = 1 if excess >= <int32_t>first_threshold[l] else 0
-        reached = excess >= 950
-        row += reached
-        limit = 400 if reached else -0x80000000
-        excess -= sq
-        reached = excess >= 3000
-        row += reached
-        limit = 3000 if reached else limit
-        reached = excess >= 12000
-        row += reached
-        limit = 12000 + sq if reached else limit
-        excess -= sq
-        reached = excess >= 44000
-        row += reached
-        limit = 0x7fffffff if reached else limit
-        excess -= sq
-        is_signed = excess < limit
+        chosen = class_of(mean, square, first_threshold[l])
+        row = chosen.row
+        is_signed = chosen.signed
         # The coefficient. With S the bits after the prefix are k - 1 and a sign, so that there are
         # always as many as the row's number; a zero has no sign.
         zeros = zeros_ahead(high)

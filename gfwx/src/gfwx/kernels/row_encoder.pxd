@@ -10,7 +10,7 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from gfwx.kernels.adaptive cimport (
-    FAST, SIGNED_CLASS, Pass, class_of, saturated_square, small_run_bits, start_pass,
+    FAST, SIGNED_CLASS, Class, Pass, class_of, saturated_square, small_run_bits, start_pass,
 )
 from gfwx.kernels.bits cimport BitWriter, pad_word, reserve
 from gfwx.kernels.blocks cimport Block, Level, block_at, dc_place, row_length, row_start
@@ -57,6 +57,7 @@ cdef inline void find_codes(
     cdef uint32_t k, mean, square, m, y, one, number, new_mean, new_square, new_k
     cdef int32_t s
     cdef bint counted, coded, is_signed
+    cdef Class chosen
     cdef int32_t value[LANES]
     for l in range(LANES):
         value[l] = column[l]
@@ -67,14 +68,15 @@ cdef inline void find_codes(
         square = states.square[l]
         counted = k != 0
         coded = (not (counted & (s == 0))) & (index < states.columns[l])
-        number = class_of(mean, square, states.first_threshold[l])
-        is_signed = number >= SIGNED_CLASS
+        chosen = class_of(mean, square, states.first_threshold[l])
+        is_signed = chosen.signed
         # The number: see put_value.
         one = 1 if s > 0 else 0
         s = s + 1 if counted & (s < 0) else s
         m = magnitude(s)
         y = 2 * m
         y = y + one if is_signed else y - one
+        number = chosen.row + (SIGNED_CLASS if is_signed else 0)
         number = number - 1 if is_signed & (m == 0) else number
         codes[l] = (y << NUMBER) + (k << RUN_BITS) + number if coded else ZERO
         # The state.

@@ -9,7 +9,7 @@ at most 33 bits: two prefixes of twelve with 4 and 5 more, or one with 18.
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
-from gfwx.kernels.adaptive cimport FAST, SIGNED_CLASS, class_of, small_run_bits
+from gfwx.kernels.adaptive cimport FAST, Class, class_of, small_run_bits
 from gfwx.kernels.bits cimport get_word
 from gfwx.kernels.geometry cimport coefficient_t
 from gfwx.kernels.golomb_rice cimport ESCAPE, bit_width, leading_zeros
@@ -111,11 +111,11 @@ cdef inline void find_classes(
 ) noexcept nogil:
     """Of the next coefficients; ``lanes`` is a constant where this is called."""
     cdef int l
-    cdef uint32_t number
+    cdef Class chosen
     for l in range(lanes):
-        number = class_of(means[l], squares[l], first_thresholds[l])
-        rows[l] = number & (SIGNED_CLASS - 1)
-        signed[l] = number >= SIGNED_CLASS
+        chosen = class_of(means[l], squares[l], first_thresholds[l])
+        rows[l] = chosen.row
+        signed[l] = chosen.signed
 
 
 cdef inline void adapt(Lanes* lanes, const uint32_t* magnitudes) noexcept nogil:
