@@ -3,7 +3,7 @@
 Blocks are encoded sixteen at a time where that pays, else one by one. Each thread takes blocks from
 a shared queue and appends their bits to data of its own; the caller puts them in order.
 """
-from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint32_t
 from libc.stdlib cimport free
 
 from gfwx.kernels.adaptive cimport CONTEXTUAL, FAST
