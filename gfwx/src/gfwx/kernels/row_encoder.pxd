@@ -24,8 +24,8 @@ from gfwx.kernels.queue cimport Blocks, Queue, take_block
 
 cdef enum:
     FEWEST_ROWS = 4  # with fewer blocks the scalar encoder is faster
-    # Where k of the run is in a code, 0 if there is none; below are the class and the bits after the
-    # prefix, as many as its row but for a zero's sign.
+    # Where k of the run is in a code, 0 if there is none. Below are the class and the bits after
+    # the prefix, as many as its row but for a zero's sign.
     RUN_BITS = 4
     ZERO = 1 << 7    # it is only counted
     COUNTED = 15 << RUN_BITS  # any of these two
