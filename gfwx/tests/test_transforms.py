@@ -13,6 +13,8 @@ import gfwx
 from gfwx import Intent, transforms
 from gfwx.transforms import A710, A710_BGR, NONE, UYV, Step, program, resolve
 
+AUTO = {"uyv": UYV, "a710": A710}[transforms.AUTO]
+
 
 def test_named_programs_are_those_of_the_format() -> None:
     assert UYV == (0, 1, -1, -1, 1, 1, 2, 1, -1, -1, 1, 1, 1, 0, 1, 2, 1, -1, 4, 0, -1)
@@ -65,6 +67,14 @@ def test_steps_cannot_be_changed() -> None:
         step.sources[0] = 2  # type: ignore[index]
 
 
+@pytest.mark.parametrize("intent", Intent)
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
+def test_auto_is_for_red_green_and_blue(intent: Intent, channels: int) -> None:
+    is_color = intent.startswith(("rgb", "bgr")) and channels >= 3
+    expected = resolve(transforms.AUTO, intent, channels, 1) if is_color else NONE
+    assert resolve("auto", intent, channels, 1) == expected
+
+
 def test_the_order_follows_the_intent() -> None:
     for intent in (Intent.RGB, Intent.RGBA, Intent.GENERIC, Intent.CMYK):
         assert resolve("a710", intent, 4, 1) == A710
@@ -80,9 +90,10 @@ def test_every_layer_is_transformed() -> None:
     assert result[-2] == Step(10, {9: -1}, chroma=True)
 
 
-def test_a_program_for_too_many_layers() -> None:
-    most = (65536 - 1) // (len(UYV) - 1)
-    assert len(resolve("uyv", Intent.RGB, 3, most)) <= 65536
+def test_auto_goes_without_where_no_program_fits() -> None:
+    most = (65536 - 1) // (len(AUTO) - 1)
+    assert len(resolve("auto", Intent.RGB, 3, most)) <= 65536
+    assert resolve("auto", Intent.RGB, 3, most + 1) == NONE
     with pytest.raises(gfwx.ArgumentError, match="more than 65536 integers"):
         resolve("uyv", Intent.RGB, 3, 65536)
 

@@ -27,7 +27,6 @@ from gfwx.header import BytesLike, Header, byte_view
 from gfwx.kernels import program_bits
 from gfwx.layout import layout_of
 from gfwx.limits import DEFAULT_MAX_PIXELS, MAX_PROGRAM_LENGTH
-from gfwx.transform_choice import choose_transform
 
 
 def encode(
@@ -72,9 +71,7 @@ def encode(
         What the channels mean: see `Intent`. By default (H, W) is "mono", 3 and 4 channels are
         "rgb" and "rgba", other numbers "generic".
     transform : str, sequence of int, sequence of Step, or None, default "auto"
-        Channel transform: "auto", "uyv", "a710", a program (see `transforms`), or None. "auto" is
-        "uyv" for RGB(A) and BGR(A), or "a710" where a sample of a large lossless picture gets
-        smaller by it, and None for others.
+        Channel transform: "auto", "uyv", "a710", a program (see `transforms`), or None.
     bit_depth : int, optional
         Bits that the samples use, told to readers; by default all of their type.
     metadata : bytes, default b""
@@ -109,8 +106,6 @@ def encode(
         metadata=metadata,
     )
     start = header.pack()
-    if isinstance(transform, str) and transform == "auto":
-        transform = choose_transform(array, header)
     program = transforms.resolve(transform, header.intent, header.channels, header.layers)
     workers = thread_pool.resolve(threads, array.size)
     coding = Coding(header, layout_of(header), program)

@@ -146,11 +146,14 @@ A710_BGR: Final[Program] = program(
 )
 """A710 for B G R."""
 
+AUTO: Final = "uyv"
+"""What "auto" means for red, green and blue."""
+
 NAMED: Final[Mapping[str, Program]] = MappingProxyType({"uyv": UYV, "a710": A710})
 """Programs by name, for R G B."""
 
-BGR: Final = frozenset({Intent.BGR, Intent.BGRA, Intent.BGRA_PREMULTIPLIED})
-COLOR: Final = BGR | {Intent.RGB, Intent.RGBA, Intent.RGBA_PREMULTIPLIED}
+_BGR: Final = frozenset({Intent.BGR, Intent.BGRA, Intent.BGRA_PREMULTIPLIED})
+_COLOR: Final = _BGR | {Intent.RGB, Intent.RGBA, Intent.RGBA_PREMULTIPLIED}
 
 
 def resolve(transform: Transform, intent: Intent, channels: int, layers: int) -> Program:
@@ -159,8 +162,9 @@ def resolve(transform: Transform, intent: Intent, channels: int, layers: int) ->
     Parameters
     ----------
     transform : str, sequence of int, sequence of Step, or None
-        "uyv", "a710", a program, steps, or None. The named ones transform the first three channels
-        of every layer, in the order of the intent. ("auto" is left to ``choose_transform``.)
+        "auto", "uyv", "a710", a program, steps, or None. The named ones transform the first three
+        channels of every layer, in the order of the intent; "auto" does so for RGB(A) and BGR(A),
+        and nothing for other pictures.
     intent : Intent
         What the channels mean.
     channels, layers : int
@@ -197,12 +201,18 @@ def resolve(transform: Transform, intent: Intent, channels: int, layers: int) ->
 
 @lru_cache(maxsize=16)
 def _resolve_name(name: str, intent: Intent, channels: int, layers: int) -> Program:
+    if name == "auto":
+        length = len(NAMED[AUTO]) - 1
+        suits = channels >= 3 and layers * length < MAX_PROGRAM_LENGTH
+        if intent not in _COLOR or not suits:
+            return NONE
+        name = AUTO
     if name not in NAMED:
         known = ", ".join(f"'{known}'" for known in ("auto", *NAMED))
         raise ArgumentError(f"transform must be one of {known}, a program or None, got '{name}'")
     if channels < 3:
         raise ArgumentError(f"transform '{name}' needs 3 channels, got {channels}")
-    one = A710_BGR if name == "a710" and intent in BGR else NAMED[name]
+    one = A710_BGR if name == "a710" and intent in _BGR else NAMED[name]
     result = program(
         Step(
             step.target + first,
