@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import operator
-from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from gfwx.encoder_choice import choose_encoder
 from gfwx.errors import ArgumentError, ArgumentTypeError, LimitError
 from gfwx.header import Encoder, Header, Intent, choose_bit_depth
 from gfwx.layout import Layout
@@ -72,7 +70,6 @@ def make_header(
         raise ArgumentError(f"encoder must be one of {known}, got {encoder!r}")
     if intent is None:
         intent = infer_intent(array)
-    automatic = encoder == "auto"
     header = Header(
         width=width,
         height=height,
@@ -80,15 +77,11 @@ def make_header(
         channels=channels,
         bit_depth=depth,
         signed=array.dtype.kind == "i",
-        encoder=Encoder.FAST if automatic else encoder,  # type: ignore[arg-type]
+        encoder=Encoder.FAST if encoder == "auto" else encoder,  # type: ignore[arg-type]
         intent=intent,  # type: ignore[arg-type]
         metadata=metadata,
         **options,
     )
-    if automatic and array.itemsize == 2:  # Fast is right for all others
-        header.check()
-        chosen = choose_encoder(array, header.quality, header.is_bayer)
-        header = replace(header, encoder=chosen)
     if header.planes > MAX_PLANES:
         raise ArgumentError(f"an image can have {MAX_PLANES} planes, got {header.planes}")
     return header

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -19,6 +20,7 @@ from gfwx.arguments import (
     prepare_output,
     presented,
 )
+from gfwx.choice import choose
 from gfwx.coefficients import Coding
 from gfwx.decoding import decode_picture
 from gfwx.encoding import encode_picture
@@ -55,7 +57,7 @@ def encode(
         1 to 1024; 1024 is lossless, if `chroma_scale` is 1. Errors are in units of the sample,
         whatever its type.
     encoder : {"auto", "fast", "contextual", "high-bitrate"}, default "auto"
-        Entropy coder. "auto" takes Fast or High-bitrate, whichever suits type and quality.
+        Entropy coder. "auto" takes Fast or High-bitrate, whichever suits a sample of the picture.
         Contextual is slower; its files are smaller for 8-bit photographs, but often much larger for
         12 bits and more.
     filter : {"linear", "cubic"}, default "linear"
@@ -71,7 +73,9 @@ def encode(
         What the channels mean: see `Intent`. By default (H, W) is "mono", 3 and 4 channels are
         "rgb" and "rgba", other numbers "generic".
     transform : str, sequence of int, sequence of Step, or None, default "auto"
-        Channel transform: "auto", "uyv", "a710", a program (see `transforms`), or None.
+        Channel transform: "auto", "uyv", "a710", a program (see `transforms`), or None. "auto" is
+        for red, green and blue: whichever of the three suits a sample of the picture, without loss;
+        else UYV.
     bit_depth : int, optional
         Bits that the samples use, told to readers; by default all of their type.
     metadata : bytes, default b""
@@ -105,6 +109,11 @@ def encode(
         bit_depth=bit_depth,
         metadata=metadata,
     )
+    header.check()
+    if encoder == "auto" or (isinstance(transform, str) and transform == "auto"):
+        suitable, transform = choose(array, header, transform)
+        if encoder == "auto" and suitable != header.encoder:
+            header = replace(header, encoder=suitable)
     start = header.pack()
     program = transforms.resolve(transform, header.intent, header.channels, header.layers)
     workers = thread_pool.resolve(threads, array.size)

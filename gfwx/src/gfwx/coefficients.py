@@ -106,7 +106,7 @@ def split_band(
     """
     module = kernels.analysis
     finest = module.finest_16bit if image.itemsize == 2 else module.finest_8bit
-    finest(_unsigned(image), coefficients, place, coding.tables, *band, keeps_low)
+    finest(unsigned(image), coefficients, place, coding.tables, *band, keeps_low)
 
 
 def split_coarser(
@@ -155,7 +155,7 @@ def join_band(
     finest = module.finest_16bit if image.itemsize == 2 else module.finest_8bit
     scale = 2 if coding.layout.is_bayer else 1
     last_row = min(scale * band[1], coding.layout.rows)
-    finest(coefficients, place, _unsigned(image), coding.tables, scale * band[0], last_row)
+    finest(coefficients, place, unsigned(image), coding.tables, scale * band[0], last_row)
 
 
 def _all_but_finest(
@@ -169,7 +169,8 @@ def _all_but_finest(
     kernel(coefficients, place, coding.tables, *parts)
 
 
-def _unsigned(array: NDArray[Any]) -> NDArray[Any]:
+def unsigned(array: NDArray[Any]) -> NDArray[Any]:
+    """View of samples as unsigned ones, which is how the kernels take them."""
     return array if array.dtype.kind == "u" else array.view(f"u{array.itemsize}")
 
 

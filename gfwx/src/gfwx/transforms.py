@@ -147,7 +147,7 @@ A710_BGR: Final[Program] = program(
 """A710 for B G R."""
 
 AUTO: Final = "uyv"
-"""What "auto" means for red, green and blue."""
+"""What "auto" means for red, green and blue, where the picture is not looked at."""
 
 NAMED: Final[Mapping[str, Program]] = MappingProxyType({"uyv": UYV, "a710": A710})
 """Programs by name, for R G B."""
@@ -163,8 +163,8 @@ def resolve(transform: Transform, intent: Intent, channels: int, layers: int) ->
     ----------
     transform : str, sequence of int, sequence of Step, or None
         "auto", "uyv", "a710", a program, steps, or None. The named ones transform the first three
-        channels of every layer, in the order of the intent; "auto" does so for RGB(A) and BGR(A),
-        and nothing for other pictures.
+        channels of every layer, in the order of the intent; "auto" is UYV for RGB(A) and BGR(A),
+        and nothing for other pictures (`encode` chooses by the picture first).
     intent : Intent
         What the channels mean.
     channels, layers : int

@@ -335,7 +335,8 @@ def finest_8bit(
         Whether the low halves are wanted.
     """
     cdef Picture picture = picture_of(
-        <char*>&image[0, 0, 0, 0], image.shape, image.strides, &tables.coding)
+        <char*>&image[0, 0, 0, 0], image.shape, image.strides, tables.coding.signed,
+        tables.coding.boost)
     with nogil:
         analyze_finest(
             &coefficients[0], <const Memory*>&memory[0], &picture, &tables.coding, first_row,
@@ -348,7 +349,8 @@ def finest_16bit(
 ):
     """As finest_8bit, from 16-bit samples to int32."""
     cdef Picture picture = picture_of(
-        <char*>&image[0, 0, 0, 0], image.shape, image.strides, &tables.coding)
+        <char*>&image[0, 0, 0, 0], image.shape, image.strides, tables.coding.signed,
+        tables.coding.boost)
     with nogil:
         analyze_finest(
             &coefficients[0], <const Memory*>&memory[0], &picture, &tables.coding, first_row,

@@ -1,7 +1,6 @@
 """Rows of samples to rows of planes and back (format, sections 1 and 5)."""
 from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t, uint16_t
 
-from gfwx.kernels.coding cimport Coding
 from gfwx.kernels.geometry cimport coefficient_t
 
 ctypedef fused sample_t:
@@ -27,7 +26,7 @@ cdef struct Picture:  # the caller's array; strides in bytes
 
 
 cdef inline Picture picture_of(
-    char* data, const Py_ssize_t* shape, const Py_ssize_t* strides, const Coding* coding
+    char* data, const Py_ssize_t* shape, const Py_ssize_t* strides, bint signed, int boost
 ) noexcept nogil:
     cdef Picture picture
     cdef int axis
@@ -38,8 +37,8 @@ cdef inline Picture picture_of(
     picture.channels = shape[3]
     for axis in range(4):
         picture.strides[axis] = strides[axis]
-    picture.signed = coding.signed
-    picture.boost = coding.boost
+    picture.signed = signed
+    picture.boost = boost
     return picture
 
 

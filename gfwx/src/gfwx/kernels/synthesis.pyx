@@ -324,7 +324,8 @@ def finest_8bit(
         The band, in rows of the picture; its first row is even.
     """
     cdef Picture picture = picture_of(
-        <char*>&image[0, 0, 0, 0], image.shape, image.strides, &tables.coding)
+        <char*>&image[0, 0, 0, 0], image.shape, image.strides, tables.coding.signed,
+        tables.coding.boost)
     with nogil:
         synthesize_finest(
             &coefficients[0], <const Memory*>&memory[0], &picture, &tables.coding, first_row,
@@ -337,7 +338,8 @@ def finest_16bit(
 ):
     """As finest_8bit, from int32 to 16-bit samples."""
     cdef Picture picture = picture_of(
-        <char*>&image[0, 0, 0, 0], image.shape, image.strides, &tables.coding)
+        <char*>&image[0, 0, 0, 0], image.shape, image.strides, tables.coding.signed,
+        tables.coding.boost)
     with nogil:
         synthesize_finest(
             &coefficients[0], <const Memory*>&memory[0], &picture, &tables.coding, first_row,
