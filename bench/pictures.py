@@ -62,15 +62,6 @@ DEBIAN = {
         "Lukas Baubkus",
         "CC-BY-SA-3.0",
         "6572410c09f4492c74ccadde133565a14c0161617d5917d4c820c66d65a44ba7",
-        "JPEG of 1.7 bits a pixel",
-    ),
-    "Infinite Sea": Origin(
-        "lomiri-wallpapers-20.04",
-        f"{BACKGROUNDS}/Infinite-Sea_by_Aury88.jpg",
-        "Aury88",
-        "CC-BY-SA-3.0",
-        "9319dfb3651833881339a8d9b769b99efaf474969e6cd58e427eb2524aca8e8a",
-        "composed of photographs; JPEG of 3.2 bits a pixel",
     ),
     "Seeding": Origin(
         "lomiri-wallpapers-16.04",
@@ -78,7 +69,6 @@ DEBIAN = {
         "Clemens Engelhardt",
         "CC0-1.0",
         "a5634d1ab5e41a3568e92d4a894a500c92b891f9ff734e50bd224d6e185a605f",
-        "JPEG of 0.7 bits a pixel",
     ),
     "Dragonfly": Origin(
         "lomiri-wallpapers-16.04",
@@ -86,7 +76,6 @@ DEBIAN = {
         "Bolly",
         "CC-BY-SA-4.0",
         "af5af17841009732def24b09bb1e669a1b09d2b4bdeee7812c371101c30d2bb3",
-        "JPEG of 0.9 bits a pixel",
     ),
     "Sunset": Origin(
         "lomiri-wallpapers-16.04",
@@ -94,7 +83,6 @@ DEBIAN = {
         "Aitzol Berasategi",
         "CC-BY-4.0",
         "474dab6a4b9f94dc76c29dfe30e9f5db4af0fd2e33fe5d695f8152b371efca18",
-        "JPEG of 0.7 bits a pixel",
     ),
     "Bridge": Origin(
         "lomiri-wallpapers-16.04",
@@ -102,7 +90,6 @@ DEBIAN = {
         "Sander Klootwijk",
         "CC-BY-SA-4.0",
         "bd86b081f9975e2b83527f71e49b9271a8ab40885428395969d9f7d834d7f050",
-        "JPEG of 0.7 bits a pixel",
     ),
     "Elephants": Origin(
         "mate-backgrounds",
@@ -110,7 +97,7 @@ DEBIAN = {
         "Wyng Stancikaite",
         "GPL-2+",
         "7ab602cd55aedd107743973353e58771860d1a74a0cd0701e8351096535edde8",
-        "a painting photographed and mirrored; JPEG of 7.3 bits a pixel",
+        "a painting photographed and mirrored",
     ),
 }
 SCIKIT_IMAGE = ("astronaut", "coffee", "retina")

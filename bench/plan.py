@@ -14,7 +14,7 @@ from pictures import Array, Picture
 
 # The photographs of the headline figures; the others take part where only sizes count.
 HEADLINE: Final = {
-    "rgb8": ("Kleiber", "Infinite Sea", "Elephants", "Dragonfly"),
+    "rgb8": ("Kleiber", "Seeding", "Dragonfly", "Sunset"),
     "rgb12": ("Kleiber",),
     "rgb12-half": ("Kleiber", "Dragonfly"),
     "bayer8": ("Kleiber",),
