@@ -1,8 +1,8 @@
 """The photographs: where they come from, under which licence, and how to get them.
 
-They are in Debian's packages. Installed packages are used; else the packages are downloaded with
-``apt-get`` and unpacked into a cache, without installing anything. Without either, scikit-image's
-photographs take their place.
+They are JPEG files in Debian's packages. Installed packages are used; else the packages are
+downloaded with ``apt-get`` and unpacked into a cache, without installing anything. Without either,
+scikit-image's photographs take their place.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,12 @@ import skimage.data
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+from samples import scaled
 
 Array = NDArray[Any]
 BACKGROUNDS = "usr/share/backgrounds"
+STRONG_COMPRESSION = 90
+"""Quality of JPEG files up to which decoded pictures lack much of their noise."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,25 @@ class Origin:
     author: str
     licence: str
     sha256: str
+    jpeg_quality: int
+    scale: tuple[int, int] = (1, 1)
     note: str = ""
+
+    @property
+    def notes(self) -> str:
+        notes = [self.note] if self.note else []
+        if self.scale != (1, 1):
+            notes.append("scaled by {}/{}, means over areas".format(*self.scale))
+        return ", ".join([*notes, f"from a JPEG file of quality {self.jpeg_quality}"])
+
+    @property
+    def strongly_compressed(self) -> bool:
+        return self.jpeg_quality <= STRONG_COMPRESSION and self.scale == (1, 1)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as it was found."""
+    """A picture as it was found; `scale` is the factor on its height and width as a fraction."""
 
     name: str
     file: Path | None
@@ -50,6 +66,8 @@ class Picture:
     licence: str
     origin: str
     note: str = ""
+    scale: tuple[int, int] = (1, 1)
+    strongly_compressed: bool = False
 
     def load(self) -> Array:
         return _load(self)
@@ -62,6 +80,7 @@ DEBIAN = {
         "Lukas Baubkus",
         "CC-BY-SA-3.0",
         "6572410c09f4492c74ccadde133565a14c0161617d5917d4c820c66d65a44ba7",
+        92,
     ),
     "Seeding": Origin(
         "lomiri-wallpapers-16.04",
@@ -69,6 +88,7 @@ DEBIAN = {
         "Clemens Engelhardt",
         "CC0-1.0",
         "a5634d1ab5e41a3568e92d4a894a500c92b891f9ff734e50bd224d6e185a605f",
+        85,
     ),
     "Dragonfly": Origin(
         "lomiri-wallpapers-16.04",
@@ -76,6 +96,7 @@ DEBIAN = {
         "Bolly",
         "CC-BY-SA-4.0",
         "af5af17841009732def24b09bb1e669a1b09d2b4bdeee7812c371101c30d2bb3",
+        85,
     ),
     "Sunset": Origin(
         "lomiri-wallpapers-16.04",
@@ -83,6 +104,7 @@ DEBIAN = {
         "Aitzol Berasategi",
         "CC-BY-4.0",
         "474dab6a4b9f94dc76c29dfe30e9f5db4af0fd2e33fe5d695f8152b371efca18",
+        85,
     ),
     "Bridge": Origin(
         "lomiri-wallpapers-16.04",
@@ -90,6 +112,7 @@ DEBIAN = {
         "Sander Klootwijk",
         "CC-BY-SA-4.0",
         "bd86b081f9975e2b83527f71e49b9271a8ab40885428395969d9f7d834d7f050",
+        90,
     ),
     "Elephants": Origin(
         "mate-backgrounds",
@@ -97,9 +120,15 @@ DEBIAN = {
         "Wyng Stancikaite",
         "GPL-2+",
         "7ab602cd55aedd107743973353e58771860d1a74a0cd0701e8351096535edde8",
-        "a painting photographed and mirrored",
+        100,
+        note="a painting photographed and mirrored",
     ),
 }
+# Once more, scaled to 10 megapixels, so that JPEG's blocks leave no exact repetitions.
+DEBIAN["Small Seeding"] = replace(DEBIAN["Seeding"], scale=(4, 5))
+DEBIAN["Small Dragonfly"] = replace(DEBIAN["Dragonfly"], scale=(7, 8))
+DEBIAN["Small Sunset"] = replace(DEBIAN["Sunset"], scale=(10, 11))
+DEBIAN["Small Bridge"] = replace(DEBIAN["Bridge"], scale=(36, 37))
 SCIKIT_IMAGE = ("astronaut", "coffee", "retina")
 
 
@@ -126,7 +155,18 @@ def debian() -> tuple[Picture, ...]:
         if hashlib.sha256(file.read_bytes()).hexdigest() != origin.sha256:
             raise ValueError(f"{file} is not the picture meant: its SHA-256 is another")
         package = f"Debian package {origin.package}"
-        found.append(Picture(name, file, origin.author, origin.licence, package, origin.note))
+        found.append(
+            Picture(
+                name,
+                file,
+                origin.author,
+                origin.licence,
+                package,
+                origin.notes,
+                origin.scale,
+                origin.strongly_compressed,
+            )
+        )
     return tuple(found)
 
 
@@ -168,7 +208,7 @@ def _load(picture: Picture) -> Array:
         image = _decode(picture.file)
     if image.ndim == 3:
         image = image[..., :3] if image.shape[-1] > 2 else image[..., 0]
-    return np.ascontiguousarray(image)
+    return scaled(np.ascontiguousarray(image), *picture.scale)
 
 
 def _decode(file: Path) -> Array:

@@ -141,7 +141,7 @@ def rate_distortion(results: Results, picture: str, folder: Path) -> str:
     both[1].set_ylabel("MS-SSIM of luma, as $-10\\,\\log_{10}(1-x)$, dB")
     both[1].legend(fontsize=10.5)
     figure.suptitle(f"Lossy: {picture}, {_shape(results, picture)} cut from its center")
-    return save(figure, folder / f"rate-distortion-{picture.lower()}.png")
+    return save(figure, folder / f"rate-distortion-{picture.lower().replace(' ', '-')}.png")
 
 
 def _shape(results: Results, picture: str) -> str:

@@ -66,6 +66,37 @@ def mosaic(image: Array) -> Array:
     return result
 
 
+def scaled(image: Array, numerator: int, denominator: int) -> Array:
+    """Make a picture smaller by means over areas.
+
+    Parameters
+    ----------
+    image : ndarray, (H, W) or (H, W, C)
+        The photograph; rows and columns over a multiple of `denominator` are left out.
+    numerator, denominator : int
+        Height and width are multiplied by this fraction, at most 1.
+
+    Returns
+    -------
+    ndarray
+        Means of the areas that pixels of the smaller picture cover, rounded with halves upward.
+    """
+    if numerator == denominator:
+        return image
+    ends = np.arange(numerator + 1) * denominator  # of the smaller picture's pixels
+    places = np.arange(denominator)[:, None] * numerator  # of the larger one's
+    overlaps = np.minimum(ends[1:], places + numerator) - np.maximum(ends[:-1], places)
+    weights = np.maximum(overlaps, 0).astype(np.float32) / denominator
+    result = image.astype(np.float32)
+    for axis in (0, 1):
+        result = result.swapaxes(0, axis)
+        groups = len(result) // denominator
+        parts = result[: groups * denominator].reshape(groups, denominator, -1)
+        means = np.einsum("gdx,dn->gnx", parts, weights, optimize=True)
+        result = means.reshape(-1, *result.shape[1:]).swapaxes(0, axis)
+    return np.ascontiguousarray((result + 0.5).astype(image.dtype))
+
+
 def _box_sums(image: Array) -> Array:
     height, width = image.shape[0] // 2, image.shape[1] // 2
     boxes = image[: 2 * height, : 2 * width].reshape(height, 2, width, 2, -1)

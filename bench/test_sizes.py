@@ -28,7 +28,12 @@ def test_sizes(case: Case, results: Results) -> None:
     transforms = ("uyv", "a710", None) if case.kind.startswith("rgb") else ("auto",)
     choices: list[tuple[str, str | None]] = [("auto", "auto")]
     choices += [(encoder, transform) for encoder in ENCODERS for transform in transforms]
-    row = {"kind": case.kind, "picture": case.picture.name, "raw_bytes": image.nbytes}
+    row = {
+        "kind": case.kind,
+        "picture": case.picture.name,
+        "strongly_compressed": case.picture.strongly_compressed,
+        "raw_bytes": image.nbytes,
+    }
     for encoder, transform in choices:
         data = gfwx.encode(image, encoder=encoder, transform=transform, **options)
         assert np.array_equal(gfwx.decode(data), image)
