@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from gfwx.kernels import block_table
 from gfwx.kernels.block_data import BlockData
 from gfwx.layout import Queue
 from gfwx.memory import memory_for
+
+_LEAST_BLOCKS: Final = 256
+"""Blocks that a thread copies at a time, at least."""
 
 
 def encode_picture(image: NDArray[Any], coding: Coding, start: bytes, workers: int) -> bytes:
@@ -91,7 +94,7 @@ def encode_picture(image: NDArray[Any], coding: Coding, start: bytes, workers: i
             )
         for queue in layout.queues(writer.levels, with_finest=alone, by_level=False):
             writer.write(queue, memory.places[0], workers)
-        return writer.file(start)
+        return writer.file(start, workers)
 
 
 class _BlockWriter:
@@ -135,11 +138,24 @@ class _BlockWriter:
 
         threads.run(work, range(min(workers, queue.count)), workers)
 
-    def file(self, start: bytes) -> bytes:
+    def file(self, start: bytes, workers: int) -> bytes:
         """Put the file together, all blocks being encoded."""
-        return block_table.assemble(
-            start, self.levels, self._chunks, self._chunk_of, self._offsets, self._lengths
-        )
+        file = block_table.new_file(start, self._lengths)
+
+        def write(blocks: tuple[int, int]) -> None:
+            block_table.write_blocks(
+                file,
+                len(start),
+                self.levels,
+                self._chunks,
+                self._chunk_of,
+                self._offsets,
+                self._lengths,
+                *blocks,
+            )
+
+        threads.run(write, threads.bands(len(self._lengths), workers, _LEAST_BLOCKS), workers)
+        return file
 
 
 def _check_storable(coefficients: NDArray[Any]) -> None:

@@ -14,11 +14,15 @@ def find_blocks(
     block_size: int,
     downsampling: int,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint32], bool, bool]: ...
-def assemble(
-    start: bytes,
+def new_file(start: bytes, lengths: npt.NDArray[np.uint32]) -> bytes: ...
+def write_blocks(
+    file: bytes,
+    start_size: int,
     levels: npt.NDArray[np.int64],
     chunks: list[BlockData],
     chunk_of: npt.NDArray[np.int32],
     offsets: npt.NDArray[np.int64],
     lengths: npt.NDArray[np.uint32],
-) -> bytes: ...
+    first_block: int,
+    last_block: int,
+) -> None: ...

@@ -6,7 +6,7 @@ from libc.string cimport memcpy
 
 import numpy as np
 
-from gfwx.kernels.bits cimport get_word
+from gfwx.kernels.bits cimport get_word, put_word
 from gfwx.kernels.block_data cimport BlockData
 from gfwx.kernels.pages cimport prefer_huge_pages
 
@@ -196,16 +196,45 @@ def find_blocks(
     return level_array, offset_array, length_array, result == -1 and not missing, result >= 0
 
 
-def assemble(
-    bytes start, const int64_t[:, ::1] levels, list chunks, const int32_t[::1] chunk_of,
-    const int64_t[::1] offsets, const uint32_t[::1] lengths,
-):
-    """Put a file together.
+def new_file(bytes start, const uint32_t[::1] lengths):
+    """Make a file with room for the tables and data of levels, which `write_blocks` writes.
 
     Parameters
     ----------
     start
         All that comes before the first level.
+    lengths
+        For each block, how many words it has.
+
+    Returns
+    -------
+    bytes
+        The file; not to be used before all blocks are written.
+    """
+    cdef int64_t block
+    cdef int64_t size = PyBytes_GET_SIZE(start)
+    for block in range(lengths.shape[0]):
+        size += 4 + 4 * <int64_t>lengths[block]
+    file = PyBytes_FromStringAndSize(NULL, size)
+    cdef char* place = PyBytes_AS_STRING(file)
+    prefer_huge_pages(place, size)
+    memcpy(place, PyBytes_AS_STRING(start), PyBytes_GET_SIZE(start))
+    return file
+
+
+def write_blocks(
+    bytes file, int64_t start_size, const int64_t[:, ::1] levels, list chunks,
+    const int32_t[::1] chunk_of, const int64_t[::1] offsets, const uint32_t[::1] lengths,
+    int64_t first_block, int64_t last_block,
+):
+    """Write some blocks of a new file, and their part of the tables.
+
+    Parameters
+    ----------
+    file
+        From `new_file`.
+    start_size
+        Bytes before the first level.
     levels
         All levels, as `find_blocks` finds them in the file.
     chunks
@@ -213,20 +242,14 @@ def assemble(
     chunk_of, offsets, lengths
         For each block, in the order of the file: in which chunk it is, at which byte it begins
         there, and how many words it has.
-
-    Returns
-    -------
-    bytes
-        The file.
+    first_block, last_block
+        Which blocks.
     """
-    cdef int64_t level, block, size, first, last
-    cdef int64_t count = lengths.shape[0]
-    cdef int64_t total = PyBytes_GET_SIZE(start) + 4 * count
+    cdef int64_t level, block, first, last
+    cdef int64_t words = 0  # of all blocks before
     cdef Py_ssize_t number
-    cdef uint32_t length
-    cdef int64_t start_size = PyBytes_GET_SIZE(start)
-    cdef const char* start_data = PyBytes_AS_STRING(start)
-    cdef uint8_t* place
+    cdef uint8_t* levels_start = <uint8_t*>PyBytes_AS_STRING(file) + start_size
+    cdef uint8_t* table
     cdef const uint8_t** sources = <const uint8_t**>malloc(
         max(1, len(chunks)) * sizeof(uint8_t*))
     if sources == NULL:
@@ -234,30 +257,20 @@ def assemble(
     try:
         for number in range(len(chunks)):
             sources[number] = (<BlockData>chunks[number]).memory
-        for block in range(count):
-            total += 4 * <int64_t>lengths[block]
-        file = PyBytes_FromStringAndSize(NULL, total)
-        place = <uint8_t*>PyBytes_AS_STRING(file)
         with nogil:
-            prefer_huge_pages(place, total)
-            memcpy(place, start_data, start_size)
-            place += start_size
             for level in range(levels.shape[0]):
                 first = levels[level, FIRST_BLOCK]
-                last = count
+                last = lengths.shape[0]
                 if level + 1 < levels.shape[0]:
                     last = levels[level + 1, FIRST_BLOCK]
-                for block in range(first, last):
-                    length = lengths[block]
-                    place[0] = length & 255
-                    place[1] = (length >> 8) & 255
-                    place[2] = (length >> 16) & 255
-                    place[3] = length >> 24
-                    place += 4
-                for block in range(first, last):
-                    size = 4 * <int64_t>lengths[block]
-                    memcpy(place, sources[chunk_of[block]] + offsets[block], size)
-                    place += size
+                table = levels_start + 4 * (first + words)
+                for block in range(first, min(last, last_block)):
+                    if block >= first_block:
+                        put_word(table + 4 * (block - first), lengths[block])
+                        memcpy(
+                            levels_start + 4 * (last + words),
+                            sources[chunk_of[block]] + offsets[block],
+                            4 * <int64_t>lengths[block])
+                    words += lengths[block]
     finally:
         free(sources)
-    return file
