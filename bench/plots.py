@@ -151,33 +151,34 @@ def _shape(results: Results, picture: str) -> str:
 
 def megapixels(results: Results, folder: Path) -> str:
     """Cost of a pixel against the size of the picture."""
-    figure, both = plt.subplots(1, 2, figsize=(13, 5), sharey=True, layout="constrained")
-    colors = zip(ENCODERS, (BLUE, ORANGE, GREEN), strict=True)
+    titles = {
+        "encode": "encoding",
+        "decode": "decoding to a new array",
+        "decode, out given": "decoding to an array given as out",
+    }
+    figure, three = plt.subplots(1, 3, figsize=(15, 5), sharey=True, layout="constrained")
     most = max(row["threads"] for row in results.rows("megapixels"))
-    for encoder, color in colors:
-        for axes, direction in zip(both, ("encode", "decode"), strict=True):
+    for axes, (direction, title) in zip(three, titles.items(), strict=True):
+        for encoder, color in zip(ENCODERS, (BLUE, ORANGE, GREEN), strict=True):
             for threads in sorted({1, most}):
                 rows = results.rows(
                     "megapixels", encoder=encoder, direction=direction, threads=threads
                 )
-                sizes = [row["pixels"] / 2**20 for row in rows]
-                costs = [1e9 * row["median"] / row["pixels"] for row in rows]
                 axes.plot(
-                    sizes,
-                    costs,
+                    [row["pixels"] / 2**20 for row in rows],
+                    [1e9 * row["min"] / row["pixels"] for row in rows],
                     "-o" if threads == 1 else "--o",
                     color=color,
                     markerfacecolor=color if threads == 1 else "white",
                     label=f"{encoder}, {threads} thread{'s' if threads > 1 else ''}",
                 )
-    for axes, direction in zip(both, ("encoding", "decoding"), strict=True):
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlabel("megapixels ($2^{20}$)")
-        axes.set_title(direction)
+        axes.set_title(title)
         axes.set_ylim(bottom=0)
-    both[0].set_ylabel("ns for each pixel (RGB8, lossless)")
-    both[0].legend(fontsize=10)
+    three[0].set_ylabel("ns for each pixel (RGB8, lossless)")
+    figure.legend(*three[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
     return save(figure, folder / "megapixels.png")
 
 
@@ -207,7 +208,7 @@ def threads(results: Results, folder: Path) -> str:
         axes.set_ylim(bottom=0)
         axes.set_xticks(sorted({row["count"] for row in results.rows("threads")}))
     both[0].set_ylabel("megapixels a second, all together")
-    both[0].legend(fontsize=10)
+    figure.legend(*both[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
     return save(figure, folder / "threads.png")
 
 

@@ -131,17 +131,40 @@ def small_images(results: Results) -> str:
     return table(["encode / decode, microseconds", *(f"{s} x {s}" for s in sides)], made)
 
 
+def megapixels(results: Results) -> str:
+    """Nanoseconds for each pixel on one thread, and how far the sizes are apart."""
+    rows = results.rows("megapixels", threads=1)
+    sizes = sorted({row["pixels"] for row in rows})
+    costs = {
+        (row["encoder"], row["direction"], row["pixels"]): 1e9 * row["min"] / row["pixels"]
+        for row in rows
+    }
+    made = []
+    for case in dict.fromkeys(key[:2] for key in costs):
+        own = [costs[*case, size] for size in sizes]
+        apart = max(own) / min(own) - 1
+        made.append([", ".join(case), *(f"{cost:.2f}" for cost in own), f"{apart:.0%}"])
+    heads = [f"{round(size / 2**20)} MP" for size in sizes]
+    return table(["ns for each pixel, one thread", *heads, "apart"], made)
+
+
 def threads(results: Results) -> str:
-    """Megapixels a second, all together."""
+    """Megapixels a second, all together, and beside one thread and so many processes."""
     rows = [
-        [
-            f"{row['encoder']}, {row['count']} {row['way']}",
-            f"{row['encode_pixels_a_second'] / 1e6:.0f}",
-            f"{row['decode_pixels_a_second'] / 1e6:.0f}",
+        [f"{row['encoder']}, {row['count']} {row['way']}"]
+        + [
+            text
+            for direction in ("encode", "decode")
+            for text in (
+                f"{row[f'{direction}_pixels_a_second'] / 1e6:.0f}",
+                f"{row[f'{direction}_beside_one']:.2f}",
+                f"{row[f'{direction}_beside_processes']:.0%}",
+            )
         ]
         for row in results.rows("threads")
     ]
-    return table(["", "encode MP/s", "decode MP/s"], rows)
+    heads = ["MP/s", "times one thread", "of so many processes"]
+    return table(["", *(f"{side} {head}" for side in ("encode", "decode") for head in heads)], rows)
 
 
 def rate_distortion_options(results: Results) -> str:

@@ -6,18 +6,22 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
+from itertools import product
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import pytest
 from codecs_compared import CORES
 from machine import one_core
+from numpy.typing import NDArray
 from pictures import Array
 from plan import Plan
-from pytest_benchmark.fixture import BenchmarkFixture
 from results import Results
-from timing import figures
 
 import gfwx
 
@@ -25,7 +29,11 @@ CHILD = Path(__file__).with_name("child.py")
 ENCODERS = ("fast", "high-bitrate", "contextual")
 SIDES = {1: 1024, 4: 2048, 16: 4096, 64: 8192}
 """Rows and columns by (binary) megapixels."""
-ROUNDS = 5
+DIRECTIONS = ("encode", "decode", "decode, out given")
+ROUNDS = 7
+CALLS = {1: 8, 4: 2, 16: 1, 64: 1}
+"""Calls of a round by megapixels, of which the fastest counts."""
+CALLS_AT_ONCE = 3
 
 
 @pytest.fixture
@@ -46,94 +54,113 @@ def square(image: Array, megapixels: int) -> tuple[Array, bool]:
     return np.ascontiguousarray(np.tile(image, repeats)[:side, :side]), True
 
 
-@pytest.mark.parametrize("direction", ["encode", "decode"])
 @pytest.mark.parametrize("encoder", ENCODERS)
-@pytest.mark.parametrize("megapixels", SIDES)
 @pytest.mark.parametrize("threads", sorted({1, CORES}))
 def test_megapixels(
-    benchmark: BenchmarkFixture,
-    photograph: Array,
-    megapixels: int,
-    encoder: str,
-    direction: str,
-    threads: int,
-    plan: Plan,
-    results: Results,
+    photograph: Array, encoder: str, threads: int, plan: Plan, results: Results
 ) -> None:
-    if plan.quick and megapixels > 4:
-        pytest.skip("a quick run")
-    image, tiled = square(photograph, megapixels)
-    benchmark.group = f"scaling: {direction}, {encoder}, threads: {threads}"
-    data = gfwx.encode(image, encoder=encoder)
+    """The sizes take turns, so that a machine whose speed drifts makes none of them slower."""
+    sizes = [size for size in SIDES if size <= 4 or not plan.quick]
+    pictures = {size: square(photograph, size) for size in sizes}
+    files = {size: gfwx.encode(image, encoder=encoder) for size, (image, _) in pictures.items()}
+    given = {size: np.zeros_like(image) for size, (image, _) in pictures.items()}
 
-    def call() -> None:
+    def call(size: int, direction: str) -> None:
         if direction == "encode":
-            gfwx.encode(image, encoder=encoder, threads=threads)
+            gfwx.encode(pictures[size][0], encoder=encoder, threads=threads)
         else:
-            gfwx.decode(data, threads=threads)
+            out = given[size] if direction == "decode, out given" else None
+            gfwx.decode(files[size], out=out, threads=threads)
 
-    rounds = ROUNDS if megapixels < 16 or (megapixels == 16 and encoder != "contextual") else 3
-    if threads == 1:
-        with one_core():
-            benchmark.pedantic(call, rounds=rounds, warmup_rounds=1)
-    else:
-        benchmark.pedantic(call, rounds=rounds, warmup_rounds=1)
-    results.add(
-        "megapixels",
-        pixels=image.shape[0] * image.shape[1],
-        tiled=tiled,
-        encoder=encoder,
-        direction=direction,
-        threads=threads,
-        **figures(benchmark),
-    )
+    with one_core() if threads == 1 else nullcontext():
+        cases = [(size, direction) for size in sizes for direction in DIRECTIONS]
+        seconds: dict[tuple[int, str], list[float]] = {case: [] for case in cases}
+        for _ in range(ROUNDS):
+            for case in cases:
+                seconds[case].append(min(timed(call, *case) for _ in range(CALLS[case[0]])))
+    for (size, direction), times in seconds.items():
+        image, tiled = pictures[size]
+        results.add(
+            "megapixels",
+            pixels=image.shape[0] * image.shape[1],
+            tiled=tiled,
+            encoder=encoder,
+            direction=direction,
+            threads=threads,
+            min=min(times),
+            median=median(times),
+        )
+
+
+def timed(function: Callable[..., None], *arguments: object) -> float:
+    start = time.perf_counter()
+    function(*arguments)
+    return time.perf_counter() - start
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_threads_and_processes(
     photograph: Array, encoder: str, plan: Plan, results: Results, tmp_path: Path
 ) -> None:
-    """Calls in so many threads of one process, and on one thread in so many processes at once."""
+    """Calls in so many threads of one process, and on one thread in so many processes at once.
+
+    They take turns, and ratios are of one turn.
+    """
     image, _ = square(photograph, 1 if plan.quick else 16)
     source = tmp_path / "image.npy"
     np.save(source, image)
     counts = sorted({1, 2, CORES // 2, CORES} - {0}) if CORES > 8 else range(1, CORES + 1)
-    for count in counts:
-        for way in ("threads", "processes") if count > 1 else ("threads",):
-            children = 1 if way == "threads" else count
-            times = run_children(source, encoder, count // children, children)
-            results.add(
-                "threads",
-                encoder=encoder,
-                way=way,
-                count=count,
-                pixels=image.shape[0] * image.shape[1],
-                encode_pixels_a_second=children * image.shape[0] * image.shape[1] / times[0],
-                decode_pixels_a_second=children * image.shape[0] * image.shape[1] / times[1],
-            )
+    several = [count for count in counts if count > 1]
+    ways = [("threads", 1), *product(("threads", "processes"), several)]
+    speeds: dict[tuple[str, int], list[NDArray[Any]]] = {both: [] for both in ways}
+    with ExitStack() as stack:
+        started = {both: start(source, encoder, *both, stack) for both in ways}
+        for turn in range(1 + ROUNDS):
+            for both, children in started.items():
+                seconds = call_at_once(children)
+                if turn > 0:  # in the first, libraries are loaded
+                    pixels = len(children) * image.shape[0] * image.shape[1]
+                    speeds[both].append(pixels / seconds)
+    for (way, count), figures in speeds.items():
+        own = np.array(figures)
+        row: dict[str, Any] = {"encoder": encoder, "way": way, "count": count}
+        for index, direction in enumerate(("encode", "decode")):
+            beside = {"one": ("threads", 1), "processes": ("processes", count)}
+            row[f"{direction}_pixels_a_second"] = float(np.median(own[:, index]))
+            for name, other in beside.items():
+                ratios = own[:, index] / np.array(speeds.get(other, own))[:, index]
+                row[f"{direction}_beside_{name}"] = float(np.median(ratios))
+        results.add("threads", **row)
 
 
-def run_children(source: Path, encoder: str, threads: int, count: int) -> tuple[float, float]:
-    """Let processes work at the same time, each on a core where it has one thread."""
+def start(
+    source: Path, encoder: str, way: str, count: int, stack: ExitStack
+) -> list[subprocess.Popen[str]]:
+    """Start a process of so many threads, or so many processes, each on a core of its own."""
+    threads, processes = (count, 1) if way == "threads" else (1, count)
     options = json.dumps({"encoder": encoder})
     command = [sys.executable, str(CHILD), "calls", str(source), str(threads), options]
     allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     children = []
-    for index in range(count):
+    for index in range(processes):
         child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
+        stack.callback(child.communicate)
         if allowed and threads == 1:
             os.sched_setaffinity(child.pid, {allowed[-1 - index]})
         children.append(child)
-    # A first call each, so that all have started; then all calls at once.
-    for child in children:
-        assert child.stdin and child.stdout
-        child.stdin.write("\n")
-        child.stdout.readline()
+    return children
+
+
+def call_at_once(children: list[subprocess.Popen[str]]) -> NDArray[Any]:
+    """Let processes encode and decode at the same time, a few times; return the least seconds."""
     for child in children:
         assert child.stdin
-        child.stdin.write("\n" * ROUNDS)
-    outputs = [child.communicate()[0] for child in children]
-    times = [json.loads(line) for output in outputs for line in output.splitlines()]
-    return median(time[0] for time in times), median(time[1] for time in times)
+        child.stdin.write("\n" * CALLS_AT_ONCE)
+    times = []
+    for child in children:
+        assert child.stdout
+        lines = [json.loads(child.stdout.readline()) for _ in range(CALLS_AT_ONCE)]
+        times.append(np.min(np.array(lines)[:, :2], axis=0))
+    return np.asarray(np.mean(times, axis=0))

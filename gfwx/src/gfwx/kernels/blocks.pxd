@@ -57,11 +57,17 @@ cdef struct Block:  # the part of a block that lies in one component
     int64_t last_row
     int64_t first_column
     int64_t last_column
+    int64_t high_start  # of the first row's coded coefficients
+    int64_t odd_start   # of the second row's, if rows are split into pairs
     int block_bits
     bint has_dc
     int64_t zero_flag   # its place at the finest level, if it is split; else -1
     bint chroma
     int quality
+
+
+cdef inline int64_t row_or_pair(const Lattice* lattice, int64_t row) noexcept nogil:
+    return row >> 1 if lattice.split else row
 
 
 cdef inline Block block_at(const Level* level, int64_t index, int component) noexcept nogil:
@@ -85,6 +91,12 @@ cdef inline Block block_at(const Level* level, int64_t index, int component) noe
         block.first_row + size, min((level.tranche + 1) * tranche_rows, block.lattice.rows))
     block.first_column = x * size
     block.last_column = min(block.first_column + size, block.lattice.columns)
+    block.high_start = (block.first_column >> 1) + place_of(
+        &block.lattice.high, plane, row_or_pair(&block.lattice, block.first_row))
+    block.odd_start = 0
+    if block.lattice.split:
+        block.odd_start = block.first_column + place_of(
+            &block.lattice.odd, plane, block.first_row >> 1)
     block.block_bits = level.block_bits
     block.zero_flag = -1
     if level.level == 0 and block.lattice.split:
@@ -104,12 +116,9 @@ cdef inline bint is_whole_row(const Block* block, int64_t row) noexcept nogil:
 
 
 cdef inline int64_t row_start(const Block* block, int64_t row) noexcept nogil:
-    """Where the coded coefficients of a row lie."""
-    if is_whole_row(block, row):
-        return place_of(&block.lattice.odd, block.plane, row >> 1) + block.first_column
-    if block.lattice.split:
-        row >>= 1
-    return place_of(&block.lattice.high, block.plane, row) + (block.first_column >> 1)
+    """Where the coded coefficients of a row lie. A ring ends with a block, never within one."""
+    cdef int64_t start = block.odd_start if is_whole_row(block, row) else block.high_start
+    return start + row_or_pair(&block.lattice, row - block.first_row) * block.lattice.high.stride
 
 
 cdef inline int64_t row_length(const Block* block, int64_t row) noexcept nogil:
@@ -145,5 +154,5 @@ cdef inline void mark_zeros(
 
 
 cdef inline int64_t dc_place(const Block* block) noexcept nogil:
-    cdef int64_t row = block.first_row >> 1 if block.lattice.split else block.first_row
-    return place_of(&block.lattice.low, block.plane, row)
+    return place_of(
+        &block.lattice.low, block.plane, row_or_pair(&block.lattice, block.first_row))
