@@ -18,8 +18,8 @@ from gfwx.errors import (
     MalformedError,
     UnsupportedError,
 )
-from gfwx.files import imread, imwrite
-from gfwx.header import Encoder, Filter, Header, Intent, read_header
+from gfwx.files import imread, imwrite, read_header
+from gfwx.header import Encoder, Filter, Header, Intent
 
 __version__ = _version("gfwx")
 
