@@ -59,10 +59,7 @@ def make_header(
     metadata: bytes,
     **options: Any,
 ) -> Header:
-    """Header of a file with these samples, from what the caller of `encode` wants.
-
-    Whether it can be written is left to `Header.pack`.
-    """
+    """Header of a file with these samples, from what the caller of `encode` wants; checked."""
     layers, height, width, channels = array.shape
     depth = choose_bit_depth(array.dtype, bit_depth)
     if not isinstance(encoder, str):  # arrays, for one, compare element by element
@@ -88,6 +85,13 @@ def make_header(
     )
     if header.planes > MAX_PLANES:
         raise ArgumentError(f"an image can have {MAX_PLANES} planes, got {header.planes}")
+    header.check()
+    # Other intents are names only; these change the coding.
+    if header.is_bayer and channels > 1:
+        raise ArgumentError(
+            f"intent '{header.intent}' is for mosaics of shape (H, W) or (L, H, W, 1), "
+            f"got an image of {channels} channels"
+        )
     return header
 
 
