@@ -61,7 +61,7 @@ def test_megapixels(
     results: Results,
 ) -> None:
     if plan.quick and megapixels > 4:
-        pytest.skip("a quick run")
+        pytest.skip("not with --quick")
     image, tiled = square(photograph, megapixels)
     benchmark.group = f"scaling: {direction}, {encoder}, threads: {threads}"
     data = gfwx.encode(image, encoder=encoder)
