@@ -105,7 +105,7 @@ def test_headers_are_read_from_paths(tmp_path: Path) -> None:
 @pytest.mark.parametrize("read", [gfwx.imread, gfwx.read_header])
 def test_files_that_are_no_pictures_are_named(read: Callable[[Path], Any], tmp_path: Path) -> None:
     path = tmp_path / "file"
-    with pytest.raises(FileNotFoundError, match=re.escape(str(path))):
+    with pytest.raises(FileNotFoundError, match=re.escape(f"'{path}'") + "$"):
         read(path)
     path.touch()
     with pytest.raises(gfwx.IncompleteDataError, match=re.escape(f"{path}: ")) as caught:
@@ -120,9 +120,8 @@ def test_files_that_are_no_pictures_are_named(read: Callable[[Path], Any], tmp_p
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     missing = tmp_path / "missing" / "picture.gfwx"
     for path in (missing, tmp_path):  # no such folder; a folder itself
-        with pytest.raises(OSError, match=re.escape(f"'{path}'")) as caught:
+        with pytest.raises(OSError, match=re.escape(f"'{path}'") + "$"):
             gfwx.imwrite(path, IMAGE)
-        assert "tmp'" not in str(caught.value)
 
 
 def test_what_is_no_path_is_refused() -> None:

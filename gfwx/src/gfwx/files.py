@@ -150,6 +150,6 @@ def _naming(path: Path) -> Iterator[None]:
         error.args = (f"{path}: {error}",)
         raise
     except OSError as error:
-        if error.errno is not None:  # else the message would be lost
-            error.filename, error.filename2 = str(path), None
-        raise
+        if error.errno is None:  # the message is all there is
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None
