@@ -166,14 +166,14 @@ def wheels(session: nox.Session, package: str) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Compare the codec with others: sizes, speeds, quality, memory; writes a report."""
-    rest = with_whole_paths(arguments(session, "gfwx"), ("--pictures", "--reference", "--report"))
+    rest = with_whole_paths(session, arguments(session, "gfwx"))
     install(session, "./gfwx", "-r", "bench/requirements.txt")
     session.chdir("bench")
     session.run("pytest", *rest)
 
 
-def with_whole_paths(rest: list[str], options: tuple[str, ...]) -> list[str]:
-    """Return arguments with the options' paths joined to them, made absolute.
+def with_whole_paths(session: nox.Session, rest: list[str]) -> list[str]:
+    """Return arguments with the paths of options joined to them, made absolute.
 
     pytest would take a path that stands alone for tests, and runs in another folder.
     """
@@ -181,8 +181,11 @@ def with_whole_paths(rest: list[str], options: tuple[str, ...]) -> list[str]:
     following = iter(rest)
     for argument in following:
         name, separator, path = argument.partition("=")
-        if name in options:
-            made.append(f"{name}={Path(path if separator else next(following)).resolve()}")
+        if name in ("--pictures", "--reference", "--report"):
+            path = path if separator else next(following, "")
+            if not path or path.startswith("-"):
+                session.error(f"{name} needs a path after it")
+            made.append(f"{name}={Path(path).resolve()}")
         else:
             made.append(argument)
     return made

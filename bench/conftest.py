@@ -26,7 +26,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[PLAN] = make_plan(config.getoption("--pictures"), config.getoption("--quick"))
+    program: Path | None = config.getoption("--reference")
+    if program is not None and not program.is_file():
+        raise pytest.UsageError(f"--reference: there is no program {program}")
+    try:
+        config.stash[PLAN] = make_plan(config.getoption("--pictures"), config.getoption("--quick"))
+    except (OSError, ValueError) as error:
+        raise pytest.UsageError(str(error)) from error
     config.stash[RESULTS] = Results()
     config.stash[RESULTS].facts = machine.describe() | {"note": config.stash[PLAN].note}
 
@@ -43,6 +49,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     report.write(results, folder)
 
 
+@pytest.hookimpl(trylast=True)  # after the tables of pytest-benchmark, which are long
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
@@ -75,5 +82,5 @@ def results(pytestconfig: pytest.Config) -> Results:
 def reference(pytestconfig: pytest.Config) -> Path:
     program: Path | None = pytestconfig.getoption("--reference")
     if program is None:
-        pytest.skip("no --reference given")
+        pytest.skip("needs --reference PROGRAM (see README.md)")
     return program.resolve()

@@ -36,9 +36,9 @@ SECONDS = float(os.environ.get("GFWX_MUTATION_SECONDS", "2"))
 
 INTENTS = {
     1: ("mono", "bayer-rggb", "bayer-bggr", "generic", "bayer-grbg", "bayer-gbrg", "bayer-generic"),
-    2: ("generic", "bayer-rggb"),
-    3: ("rgb", "bgr", "bayer-generic", "generic"),
-    4: ("rgba", "bgra", "cmyk", "rgba-premultiplied", "bgra-premultiplied", "bayer-gbrg"),
+    2: ("generic",),
+    3: ("rgb", "bgr", "generic"),
+    4: ("rgba", "bgra", "cmyk", "rgba-premultiplied", "bgra-premultiplied"),
     9: ("generic",),
 }
 

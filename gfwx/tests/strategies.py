@@ -108,3 +108,11 @@ def parameters(draw: st.DrawFn, image: NDArray[Any], lossless: bool = False) -> 
         "metadata": draw(st.lists(st.integers(0, 2**32 - 1), max_size=3)),
         "bit_depth": draw(st.just(0) | depths),
     }
+
+
+def encodable(image: NDArray[Any], chosen: dict[str, Any]) -> NDArray[Any]:
+    """The picture with its planes as layers where they are mosaics, which are one channel each."""
+    if chosen["intent"] not in BAYER:
+        return image
+    planes: NDArray[Any] = np.moveaxis(image, 3, 1).reshape(-1, *image.shape[1:3], 1)
+    return planes

@@ -14,7 +14,7 @@ from model.transforms import write_program
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 from parameters import ENCODERS, arguments, downsamplings
-from strategies import QUICK, THOROUGH, images, parameters
+from strategies import QUICK, THOROUGH, encodable, images, parameters
 
 import gfwx
 
@@ -37,13 +37,14 @@ def check(data: st.DataObject, max_side: int, max_layers: int, max_channels: int
     """Encode a picture, decode it in every way, and decode some prefixes."""
     image = data.draw(images(max_side, max_layers, max_channels), label="image")
     chosen = data.draw(parameters(image), label="parameters")
+    image = encodable(image, chosen)
     file = gfwx.encode(image, **arguments(chosen), threads=data.draw(st.integers(1, 2)))
     assert file == model.encode(image, **chosen)
     check_decoding(data, file, image, chosen)
 
 
 def check_reading(data: st.DataObject, max_side: int, max_layers: int, max_channels: int) -> None:
-    """Decode what only other encoders write: Turbo, and the largest block sizes."""
+    """Decode what only other encoders write: Turbo, large blocks, mosaics of several channels."""
     image = data.draw(images(max_side, max_layers, max_channels), label="image")
     chosen = data.draw(parameters(image), label="parameters")
     if data.draw(st.booleans(), label="turbo"):

@@ -33,6 +33,8 @@ import gfwx
         ("deep", {"bit_depth": 8}, "bit_depth"),
         ("deep", {"bit_depth": 17}, "bit_depth"),
         ("gray", {"transform": "uyv"}, "transform"),
+        ("color", {"intent": "bayer-rggb"}, "mosaics of shape (H, W) or (L, H, W, 1), got"),
+        ("deep", {"intent": "bayer-generic"}, "image of 2 channels"),
         ("color", {"transform": "yuv"}, "transform"),
         ("color", {"transform": [0, 1, 1, -1, 1, 0]}, "transform"),
         ("color", {"transform": [3, 1, 1, -1, 1, 0, -1]}, "plane 3"),
@@ -59,6 +61,7 @@ def test_encode_refuses_values(name: str, options: dict[str, Any], word: str) ->
         {"filter": 0},
         {"vertical_levels": "2"},
         {"intent": 7},
+        {"intent": ["rgb"]},
         {"bit_depth": 8.0},
         {"metadata": "text"},
         {"transform": 5},
@@ -86,10 +89,10 @@ def test_encode_refuses_sample_types(dtype: str) -> None:
     assert "uint8, int8, uint16 or int16" in str(error)
 
 
-@pytest.mark.parametrize("image", [None, "picture", object(), [[1, 2], [3]], b"bytes"])
+@pytest.mark.parametrize("image", [None, "picture", object(), [[1, 2], [3]], b"bytes", 5])
 def test_encode_refuses_what_is_no_picture(image: object) -> None:
-    with pytest.raises(gfwx.ArgumentError):
-        gfwx.encode(image)  # type: ignore[arg-type]
+    error = refused(gfwx.ArgumentTypeError, gfwx.encode, image)
+    assert f"an array of samples, got {type(image).__name__}" in str(error)
 
 
 @pytest.mark.parametrize("threads", [0, -1])
@@ -113,6 +116,21 @@ def test_threads_out_of_range(threads: int) -> None:
 )
 def test_decode_refuses_an_out_that_does_not_fit(out: np.ndarray[Any, Any]) -> None:
     assert "out" in str(refused(gfwx.ArgumentError, gfwx.decode, VALID["color"], out=out))
+
+
+@pytest.mark.parametrize(
+    ("name", "out", "message"),
+    [
+        ("color", np.empty((21, 18, 3), np.float32), "dtype uint8 (or uint16 with dtype='uint16')"),
+        ("deep", np.empty((2, 9, 14, 2), np.uint8), "dtype uint16, got uint8"),
+        ("color", np.empty((1, 21, 18, 3), np.uint8), "(or (1, 21, 18, 3) with keep_dims=True)"),
+        ("deep", np.empty((9, 14), np.uint16), "shape (2, 9, 14, 2), got (9, 14)"),
+    ],
+)
+def test_decode_tells_which_out_would_fit(
+    name: str, out: np.ndarray[Any, Any], message: str
+) -> None:
+    assert message in str(refused(gfwx.ArgumentError, gfwx.decode, VALID[name], out=out))
 
 
 def test_decode_refuses_an_out_that_cannot_be_written() -> None:
@@ -164,13 +182,19 @@ def test_decode_refuses_numbers_that_are_none(option: str, value: object) -> Non
     [("deep", np.uint8), ("gray", np.int8), ("gray", np.int16), ("gray", np.uint32)],
 )
 def test_decode_refuses_types_that_are_not_wider(name: str, dtype: type) -> None:
-    assert "dtype" in str(refused(gfwx.ArgumentError, gfwx.decode, VALID[name], dtype=dtype))
+    message = str(refused(gfwx.ArgumentError, gfwx.decode, VALID[name], dtype=dtype))
+    known = {"deep": "uint16", "gray": "uint8 or uint16"}[name]
+    assert message == f"dtype must be {known} for this file, got {np.dtype(dtype)}"
 
 
-@pytest.mark.parametrize("data", ["GFWX", None, 5, object(), np.zeros(64, np.uint8)[::2]])
+@pytest.mark.parametrize("data", [None, 5, object(), np.zeros(64, np.uint8)[::2]])
 def test_decode_refuses_data_that_are_no_bytes(data: object) -> None:
     refused(gfwx.ArgumentTypeError, gfwx.decode, data)
     refused(gfwx.ArgumentTypeError, gfwx.read_header, data)
+
+
+def test_decode_names_the_function_that_takes_a_path() -> None:
+    assert "imread" in str(refused(gfwx.ArgumentTypeError, gfwx.decode, "picture.gfwx"))
 
 
 @pytest.mark.parametrize("encoder", ["fast", "contextual", "high-bitrate"])

@@ -90,6 +90,14 @@ def test_every_prefix_is_incomplete(name: str) -> None:
     assert gfwx.decode(data, partial=True)[1] is None
 
 
+@pytest.mark.parametrize("name", VALID)
+def test_bytes_after_the_end_are_ignored(name: str) -> None:
+    data = VALID[name]
+    image, following = gfwx.decode(data + b"GFWX and more", partial=True)
+    np.testing.assert_array_equal(image, gfwx.decode(data))
+    assert following is None
+
+
 def test_metadata_without_end_are_incomplete() -> None:
     data = with_word(VALID["color"], 7, 2**32 - 1)
     for call in (gfwx.decode, gfwx.read_header):

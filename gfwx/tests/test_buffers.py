@@ -85,7 +85,11 @@ def test_strides(
     intent: str,
     transform: list[int] | None,
 ) -> None:
-    image = view(content("smooth", (2, 19, 23, 3), dtype, 5))
+    def part(array: NDArray[Any]) -> NDArray[Any]:
+        seen = view(array)
+        return seen[..., :1] if intent == "bayer-rggb" and seen.ndim == 4 else seen
+
+    image = part(content("smooth", (2, 19, 23, 3), dtype, 5))
     if image.ndim == 2 or image.shape[0] * image.shape[3] < 2:
         transform = None
     expected = gfwx.encode(np.ascontiguousarray(image), intent=intent, transform=transform)
@@ -93,11 +97,11 @@ def test_strides(
 
     # The same view of a larger array as `out`: only the picture's own elements are written.
     around = np.full((2, 19, 23, 3), 99, dtype)
-    out = view(around)
+    out = part(around)
     if not out.flags.writeable:
         return
     written = np.zeros((2, 19, 23, 3), bool)
-    view(written)[...] = True
+    part(written)[...] = True
     assert gfwx.decode(expected, out=out, keep_dims=out.ndim == 4) is out
     assert_array_equal(out, image)
     assert (around[~written] == 99).all()
@@ -156,7 +160,7 @@ BUFFERS: dict[str, Callable[[bytes], Any]] = {
 @pytest.mark.parametrize("intent", ["generic", "bayer-rggb"])
 @pytest.mark.parametrize("kind", BUFFERS.values(), ids=BUFFERS)
 def test_buffers_to_decode(kind: Callable[[bytes], Any], intent: str) -> None:
-    image = picture()
+    image = picture((19, 23, 3) if intent == "generic" else (19, 23))
     file = gfwx.encode(image, intent=intent, metadata=b"note")
     buffer = kind(file)
     assert_array_equal(gfwx.decode(buffer), image)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,14 +94,40 @@ def test_a_device_stays_a_device() -> None:
         gfwx.imread("/dev/null")
 
 
-def test_files_that_are_no_pictures(tmp_path: Path) -> None:
+def test_headers_are_read_from_paths(tmp_path: Path) -> None:
+    path = tmp_path / "picture.gfwx"
+    gfwx.imwrite(path, IMAGE, metadata=b"note")
+    header = gfwx.read_header(path)
+    assert header == gfwx.read_header(str(path)) == gfwx.read_header(path.read_bytes())
+    assert header.metadata == b"note"
+
+
+@pytest.mark.parametrize("read", [gfwx.imread, gfwx.read_header])
+def test_files_that_are_no_pictures_are_named(read: Callable[[Path], Any], tmp_path: Path) -> None:
     path = tmp_path / "file"
-    with pytest.raises(FileNotFoundError):
-        gfwx.imread(path)
+    with pytest.raises(FileNotFoundError, match=re.escape(f"'{path}'") + "$"):
+        read(path)
     path.touch()
-    with pytest.raises(gfwx.IncompleteDataError):
-        gfwx.imread(path)
+    with pytest.raises(gfwx.IncompleteDataError, match=re.escape(f"{path}: ")) as caught:
+        read(path)
+    assert caught.value.next == 32
     path.write_bytes(b"\x89PNG\r\n\x1a\n" * 9)
-    with pytest.raises(gfwx.MalformedError):
-        gfwx.imread(path)
+    with pytest.raises(gfwx.MalformedError, match=re.escape(f"{path}: not a GFWX file")):
+        read(path)
     path.unlink()  # nothing holds the file any more
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    missing = tmp_path / "missing" / "picture.gfwx"
+    for path in (missing, tmp_path):  # no such folder; a folder itself
+        with pytest.raises(OSError, match=re.escape(f"'{path}'") + "$"):
+            gfwx.imwrite(path, IMAGE)
+
+
+def test_what_is_no_path_is_refused() -> None:
+    for no_path in (None, 5, IMAGE, b"GFWX"):
+        kind = type(no_path).__name__
+        with pytest.raises(gfwx.ArgumentTypeError, match=f"path must be .*, got {kind}; .*imread"):
+            gfwx.imread(no_path)  # type: ignore[arg-type]
+    with pytest.raises(gfwx.ArgumentTypeError, match=r"path must be .*takes the path, then the"):
+        gfwx.imwrite(IMAGE, "picture.gfwx")  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from parameters import arguments
-from strategies import QUICK, THOROUGH, images, parameters
+from strategies import QUICK, THOROUGH, encodable, images, parameters
 from watch import within
 
 import gfwx
@@ -17,6 +17,7 @@ import gfwx
 def check(data: st.DataObject) -> None:
     image = data.draw(images(max_side=70, max_layers=5, max_channels=9), label="image")
     chosen = data.draw(parameters(image, lossless=True), label="parameters")
+    image = encodable(image, chosen)
     threads = data.draw(st.integers(1, 3), label="threads")
     file = gfwx.encode(image, **arguments(chosen), threads=threads)
     decoded = gfwx.decode(file, keep_dims=True, threads=threads)

@@ -27,14 +27,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def picture(index: int = 0) -> NDArray[Any]:
-    return content("smooth", (2, 240, 317, 3), DTYPES[index % 4], index)
+def picture(index: int = 0, intent: str = "rgb") -> NDArray[Any]:
+    shape = (6, 240, 317, 1) if intent.startswith("bayer") else (2, 240, 317, 3)
+    return content("smooth", shape, DTYPES[index % 4], index)
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @pytest.mark.parametrize("index", range(4))
 def test_any_number_of_threads(index: int, options: dict[str, Any]) -> None:
-    image = picture(index)
+    image = picture(index, options.get("intent", "rgb"))
     file = gfwx.encode(image, **options, threads=1)
     whole = gfwx.decode(file, threads=1)
     small = gfwx.decode(file, downsampling=2, threads=1)
@@ -60,7 +61,8 @@ def test_calls_from_several_threads_at_once(threads: int | None) -> None:
     jobs = [(index, options) for index in range(8) for options in OPTIONS.values()]
 
     def run(index: int, options: dict[str, Any], threads: int | None) -> tuple[bytes, bytes]:
-        file = gfwx.encode(picture(index), **options, threads=threads)
+        image = picture(index, options.get("intent", "rgb"))
+        file = gfwx.encode(image, **options, threads=threads)
         return file, gfwx.decode(file, threads=threads).tobytes()
 
     expected = [run(*job, 1) for job in jobs]

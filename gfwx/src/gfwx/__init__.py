@@ -18,8 +18,9 @@ from gfwx.errors import (
     MalformedError,
     UnsupportedError,
 )
-from gfwx.files import imread, imwrite
-from gfwx.header import Encoder, Filter, Header, Intent, read_header
+from gfwx.files import imread, imwrite, read_header
+from gfwx.header import Encoder, Filter, Header, Intent
+from gfwx.scratch import release_memory
 
 __version__ = _version("gfwx")
 
@@ -41,5 +42,6 @@ __all__ = [
     "imread",
     "imwrite",
     "read_header",
+    "release_memory",
     "transforms",
 ]

@@ -21,9 +21,9 @@ def as_samples(image: ArrayLike) -> NDArray[Any]:
     try:
         array = np.asarray(image)
     except (TypeError, ValueError):
-        raise ArgumentTypeError(
-            f"image must be an array of samples, got {type(image).__name__}"
-        ) from None
+        raise _no_image(image) from None
+    if array.ndim == 0 and not isinstance(image, np.ndarray):  # a path, for one
+        raise _no_image(image)
     choose_bit_depth(array.dtype)  # refuses other types
     if array.ndim == 2:
         array = array[np.newaxis, :, :, np.newaxis]
@@ -41,6 +41,10 @@ def as_samples(image: ArrayLike) -> NDArray[Any]:
     return array.astype(array.dtype.newbyteorder("="), order="C")
 
 
+def _no_image(image: object) -> ArgumentTypeError:
+    return ArgumentTypeError(f"image must be an array of samples, got {type(image).__name__}")
+
+
 def fits_kernels(array: NDArray[Any]) -> bool:
     """Whether the kernels can read and write an array: native byte order, aligned, any strides."""
     return array.dtype.isnative and array.flags.aligned
@@ -55,10 +59,7 @@ def make_header(
     metadata: bytes,
     **options: Any,
 ) -> Header:
-    """Header of a file with these samples, from what the caller of `encode` wants.
-
-    Whether it can be written is left to `Header.pack`.
-    """
+    """Header of a file with these samples, from what the caller of `encode` wants; checked."""
     layers, height, width, channels = array.shape
     depth = choose_bit_depth(array.dtype, bit_depth)
     if not isinstance(encoder, str):  # arrays, for one, compare element by element
@@ -84,6 +85,13 @@ def make_header(
     )
     if header.planes > MAX_PLANES:
         raise ArgumentError(f"an image can have {MAX_PLANES} planes, got {header.planes}")
+    header.check()
+    # Other intents are names only; these change the coding.
+    if header.is_bayer and channels > 1:
+        raise ArgumentError(
+            f"intent '{header.intent}' is for mosaics of shape (H, W) or (L, H, W, 1), "
+            f"got an image of {channels} channels"
+        )
     return header
 
 
@@ -121,10 +129,16 @@ def output_type(header: Header, dtype: DTypeLike | None) -> np.dtype[Any]:
         wanted = np.dtype(dtype)
     except TypeError:
         raise ArgumentTypeError(f"dtype must be a NumPy type, got {dtype!r}") from None
-    wider = np.dtype(f"{own.kind}2")
+    wider = _wider(own)
     if wanted not in (own, wider):
-        raise ArgumentError(f"dtype must be {own} or {wider} for this file, got {wanted}")
+        known = f"{own}" if own == wider else f"{own} or {wider}"
+        raise ArgumentError(f"dtype must be {known} for this file, got {wanted}")
     return wanted
+
+
+def _wider(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """16-bit type with the same sign."""
+    return np.dtype(f"{dtype.kind}2")
 
 
 def presented(shape: tuple[int, ...], keep_dims: bool) -> tuple[int, ...]:
@@ -149,9 +163,12 @@ def prepare_output(
         raise ArgumentTypeError(f"out must be a NumPy array, got {type(out).__name__}")
     expected = presented(shape, keep_dims)
     if out.shape != expected:
-        raise ArgumentError(f"out must have shape {expected}, got {out.shape}")
+        other = "" if expected == shape else f" (or {shape} with keep_dims=True)"
+        raise ArgumentError(f"out must have shape {expected}{other}, got {out.shape}")
     if out.dtype.newbyteorder("=") != dtype:
-        raise ArgumentError(f"out must have dtype {dtype}, got {out.dtype}")
+        wider = _wider(dtype)
+        other = "" if dtype == wider else f" (or {wider} with dtype='{wider}')"
+        raise ArgumentError(f"out must have dtype {dtype}{other}, got {out.dtype}")
     if not out.flags.writeable:
         raise ArgumentError("out must be writeable")
     if _overlaps_itself(out):

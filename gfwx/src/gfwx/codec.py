@@ -70,14 +70,16 @@ def encode(
     block_size : int, default 7
         2 to 30, logarithm of the side of the blocks that threads work on.
     intent : str, optional
-        What the channels mean: see `Intent`. By default (H, W) is "mono", 3 and 4 channels are
-        "rgb" and "rgba", other numbers "generic".
+        What the channels mean: see `Intent`. By default 1 channel is "mono", 3 and 4 channels are
+        "rgb" and "rgba", other numbers "generic". Bayer intents are for one channel; the others are
+        not held against the number of channels.
     transform : str, sequence of int, sequence of Step, or None, default "auto"
         Channel transform: "auto", "uyv", "a710", a program (see `transforms`), or None. "auto" is
         for red, green and blue: whichever of the three suits a sample of the picture, without loss;
         else UYV.
     bit_depth : int, optional
-        Bits that the samples use, told to readers; by default all of their type.
+        Bits that the samples use, told to readers; by default all of their type. Not held against
+        the samples.
     metadata : bytes, default b""
         Stored as they are; zero-padded to a multiple of four.
     threads : int, optional
@@ -109,7 +111,6 @@ def encode(
         bit_depth=bit_depth,
         metadata=metadata,
     )
-    header.check()
     if encoder == "auto" or (isinstance(transform, str) and transform == "auto"):
         suitable, transform = choose(array, header, transform)
         if encoder == "auto" and suitable != header.encoder:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import mmap
+import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gfwx.codec import decode, encode
+from gfwx.errors import ArgumentTypeError, GfwxError
+from gfwx.header import BytesLike, Header
 
 if TYPE_CHECKING:
-    import os
-
     from numpy.typing import ArrayLike
 
 
@@ -37,17 +39,43 @@ def imread(path: str | os.PathLike[str], **options: Any) -> Any:
     Raises
     ------
     GfwxError
-        As `decode` does.
+        As `decode` does; the message begins with the path.
     OSError
         The file cannot be read.
     """
-    with Path(path).open("rb") as file:
-        try:
-            # Not closed here: an error on its way to the caller may still refer to the mapping.
-            data: mmap.mmap | bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except (ValueError, OSError):  # empty, or a pipe and the like
-            data = file.read()
-    return decode(data, **options)
+    source = _as_path(path, "imread takes the path of a file, decode takes its bytes")
+    with _naming(source):
+        return decode(_contents(source), **options)
+
+
+def read_header(source: str | os.PathLike[str] | BytesLike) -> Header:
+    """Read the header of a file, and its metadata, without decoding the picture.
+
+    The size of the picture is not held against any limit: `decode` does that before it allocates.
+
+    Parameters
+    ----------
+    source : str, os.PathLike, or bytes-like
+        Path of a file, or a file or the beginning of one: bytes, bytearray, memoryview, mmap,
+        uint8 array.
+
+    Returns
+    -------
+    Header
+        What the header says.
+
+    Raises
+    ------
+    IncompleteDataError, MalformedError, UnsupportedError, ArgumentTypeError
+        As `Header.parse` does; the message begins with the path where one was given.
+    OSError
+        The file cannot be read.
+    """
+    if not isinstance(source, str | os.PathLike):
+        return Header.parse(source)
+    path = Path(source)
+    with _naming(path):
+        return Header.parse(_contents(path))
 
 
 def imwrite(path: str | os.PathLike[str], image: ArrayLike, **options: Any) -> None:
@@ -72,8 +100,13 @@ def imwrite(path: str | os.PathLike[str], image: ArrayLike, **options: Any) -> N
     OSError
         The file cannot be written.
     """
+    target = _as_path(path, "imwrite takes the path, then the image")
     data = encode(image, **options)
-    target = Path(path).resolve()
+    with _naming(target):
+        _write(target.resolve(), data)
+
+
+def _write(target: Path, data: bytes) -> None:
     if target.exists() and not target.is_file():  # a pipe or device keeps its place
         target.write_bytes(data)
         return
@@ -89,3 +122,34 @@ def imwrite(path: str | os.PathLike[str], image: ArrayLike, **options: Any) -> N
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def _as_path(path: str | os.PathLike[str], hint: str) -> Path:
+    try:
+        return Path(path)
+    except TypeError:
+        kind = type(path).__name__
+        raise ArgumentTypeError(f"path must be a str or os.PathLike, got {kind}; {hint}") from None
+
+
+def _contents(path: Path) -> mmap.mmap | bytes:
+    with path.open("rb") as file:
+        try:
+            # Not closed here: an error on its way to the caller may still refer to the mapping.
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (ValueError, OSError):  # empty, or a pipe and the like
+            return file.read()
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Let errors tell which file they are about, in the caller's words."""
+    try:
+        yield
+    except GfwxError as error:
+        error.args = (f"{path}: {error}",)
+        raise
+    except OSError as error:
+        if error.errno is None:  # the message is all there is
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None

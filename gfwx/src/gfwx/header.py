@@ -365,29 +365,6 @@ class Header:
         return b"".join((start, self.metadata, b"\0" * (-len(self.metadata) % 4)))
 
 
-def read_header(data: BytesLike) -> Header:
-    """Read the header of a file, and its metadata, without decoding the picture.
-
-    The size of the picture is not held against any limit: `decode` does that before it allocates.
-
-    Parameters
-    ----------
-    data : bytes-like
-        A file or the beginning of one: bytes, bytearray, memoryview, mmap, uint8 array.
-
-    Returns
-    -------
-    Header
-        What the header says.
-
-    Raises
-    ------
-    IncompleteDataError, MalformedError, UnsupportedError, ArgumentTypeError
-        As `Header.parse` does.
-    """
-    return Header.parse(data)
-
-
 def choose_bit_depth(dtype: np.dtype[Any], bit_depth: int | None = None) -> int:
     """Bit depth to write into the header of a file with samples of a type.
 
@@ -444,7 +421,7 @@ def byte_view(data: BytesLike) -> memoryview:
         # `cast` knows no arrays without elements.
         return view.cast("B") if view.nbytes else memoryview(b"")
     except (TypeError, ValueError, BufferError):
-        hint = "; imread reads files" if isinstance(data, str | os.PathLike) else ""
+        hint = "; imread takes the path of a file" if isinstance(data, str | os.PathLike) else ""
         raise ArgumentTypeError(
             f"data must be contiguous and bytes-like, got {type(data).__name__}{hint}"
         ) from None

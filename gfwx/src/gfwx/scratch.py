@@ -19,6 +19,15 @@ _coefficients: list[NDArray[np.uint8]] = []
 _block_data: list[list[BlockData]] = []
 
 
+def release_memory() -> None:
+    """Give back the memory that is kept for the next call.
+
+    Calls that are under way in other threads keep theirs, for the call after them.
+    """
+    _coefficients.clear()
+    _block_data.clear()
+
+
 @contextmanager
 def coefficients(count: int, dtype: type[np.signedinteger[Any]]) -> Iterator[NDArray[Any]]:
     """Lend an array of so many coefficients, of whatever values.
