@@ -30,7 +30,9 @@ from gfwx.kernels.rows cimport all_zero
 from gfwx.kernels.scalar_steps cimport take_steps
 
 cdef enum:
-    ROWS_AHEAD = 8        # fetched while a row is copied; even, as rows alternate
+    ROWS_AHEAD = 8        # fetched while a row is copied
+    NEAR_END = 2048       # coefficients before the end of a pass, from where on its rows are fetched
+    ROWS_A_TURN = 12      # fetched so many at a time
     MOST_AHEAD = 2560     # coefficients to which a step may write beyond the end of a pass
     FEWEST_LANES = 4      # with fewer blocks at work the scalar decoder is faster
     MOST_WORDS = 1 << 26  # in a block, so that its bits can be counted in 32 bits
@@ -45,6 +47,7 @@ cdef struct Lane:  # what is not needed at every step
     const uint8_t* data
     int64_t words
     int64_t base          # of its memory
+    int64_t fetched_row   # up to which rows of the pass were fetched
 
 
 cdef inline void park(Lanes* lanes, int l, int64_t base) noexcept nogil:
@@ -67,16 +70,38 @@ cdef inline int64_t bit_of(const Lane* lane, const BitReader* reader) noexcept n
     return 32 * (lane.words - reader.words) - reader.count
 
 
+cdef inline void fetch_rows(
+    Lane* lane, coefficient_t* coefficients, int64_t last
+) noexcept nogil:
+    """Fetch rows of the plane up to ``last``, which will be written, into the caches."""
+    cdef int64_t i
+    cdef const char* place
+    last = min(last, lane.block.last_row)
+    while lane.fetched_row < last:
+        place = <const char*>(coefficients + row_start(&lane.block, lane.fetched_row))
+        for i in range(0, row_length(&lane.block, lane.fetched_row) * sizeof(coefficient_t), 64):
+            prefetch_for_writing(place + i)
+        lane.fetched_row += 1
+
+
+cdef inline void fetch_near_end(
+    Lane* lane, coefficient_t* coefficients, int64_t left, uint32_t mean
+) noexcept nogil:
+    """Fetch rows shortly before the pass is copied there: not all of a sudden, which would have to
+    wait, nor so early that they have left the second cache. A pass of zeros is not copied."""
+    if lane.active and left < NEAR_END and (mean > 0 or lane.block.zero_flag < 0):
+        fetch_rows(lane, coefficients, lane.fetched_row + ROWS_A_TURN)
+
+
 cdef inline void deliver(
-    const Lane* lane, const coefficient_t* memory, coefficient_t* coefficients, uint32_t mean
+    Lane* lane, const coefficient_t* memory, coefficient_t* coefficients, uint32_t mean
 ) noexcept nogil:
     """Copy a decoded pass to its rows, or tell that all of it is zeros.
 
     Only where the mean is still 0 can it be.
     """
-    cdef int64_t row, n, i
+    cdef int64_t row, n
     cdef const coefficient_t* source = memory + lane.base
-    cdef const char* ahead
     cdef bint zeros = (
         lane.block.zero_flag >= 0 and mean == 0 and all_zero(source, pass_length(&lane.block)))
     mark_zeros(&lane.block, coefficients, zeros)
@@ -84,10 +109,7 @@ cdef inline void deliver(
         return
     for row in range(lane.block.first_row, lane.block.last_row):
         n = row_length(&lane.block, row)
-        if row + ROWS_AHEAD < lane.block.last_row:
-            ahead = <const char*>(coefficients + row_start(&lane.block, row + ROWS_AHEAD))
-            for i in range(0, n * sizeof(coefficient_t), 64):
-                prefetch_for_writing(ahead + i)
+        fetch_rows(lane, coefficients, row + ROWS_AHEAD)
         copy(coefficients + row_start(&lane.block, row), source, n)
         source += n
 
@@ -121,6 +143,7 @@ cdef inline bint begin_pass(
             lanes.now.run_bits[l] = state.run_bits
             lanes.first_threshold[l] = 250 if state.chroma else 100
             lanes.end[l] = <int32_t>(lane.base + n)
+            lane.fetched_row = lane.block.first_row
             memset(memory + lane.base, 0, n * sizeof(coefficient_t))
             begun[0] = True
             return True
@@ -241,6 +264,7 @@ cdef inline int64_t decode_in_lanes(
     cdef Lane lane[DECODER_LANES]
     cdef int l
     cdef int active = 0
+    cdef int turn = 0
     cdef uint32_t unusual
     cdef bint begun = False
     cdef int64_t stride = most_coefficients + MOST_AHEAD + STAGGER
@@ -258,6 +282,10 @@ cdef inline int64_t decode_in_lanes(
             return -2
         active += lane[l].active
     while active > 0:
+        turn = (turn + 1) % DECODER_LANES
+        fetch_near_end(
+            &lane[turn], coefficients, lanes.end[turn] - lanes.now.place[turn],
+            lanes.now.mean[turn])
         if not LANES_PAY:
             unusual = take_steps(&lanes, words, memory, encoder)
         elif encoder == FAST:
