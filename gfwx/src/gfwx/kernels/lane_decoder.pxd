@@ -31,7 +31,7 @@ from gfwx.kernels.scalar_steps cimport take_steps
 
 cdef enum:
     ROWS_AHEAD = 8        # fetched while a row is copied
-    NEAR_END = 2048       # coefficients before the end of a pass, from where on its rows are fetched
+    NEAR_END = 2048       # coefficients before the end of a pass, from where on rows are fetched
     ROWS_A_TURN = 12      # fetched so many at a time
     MOST_AHEAD = 2560     # coefficients to which a step may write beyond the end of a pass
     FEWEST_LANES = 4      # with fewer blocks at work the scalar decoder is faster
