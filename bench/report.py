@@ -59,12 +59,12 @@ for each setting.
 
 SCALING = """\
 The cost of a pixel from 1 to 64 megapixels: cut from the largest photograph as long as it is large
-enough, {tiled}. The sizes take turns, seven times; the least time of each counts. A new array costs
-its first touch: the system makes the pages when they are written, which memory given with `out=`
-spares (small arrays lie where the last one lay).
+enough, {tiled}. The sizes take turns, seven times; the least
+time of each counts. A new array costs its first touch: the system makes the pages when they are
+written, which memory given with `out=` spares (small arrays lie where the last one lay).
 """
 
-THREADS = """\
+BESIDE_PROCESSES = """\
 Threads of one process, beside so many processes of one thread at once; they take turns, seven
 times, and ratios are medians of those of a turn:
 """
@@ -166,7 +166,7 @@ def scaling(results: Results, drawn: dict[str, str]) -> list[str]:
         parts += ["## Scaling", SCALING.format(tiled=tiled)]
         parts += [image("cost of a pixel", drawn["megapixels"]), tables.megapixels(results)]
     if results.rows("threads"):
-        parts.append(THREADS)
+        parts.append(BESIDE_PROCESSES)
         parts += [image("threads and processes", drawn["threads"]), tables.threads(results)]
     if results.rows("memory"):
         parts += ["## Memory", MEMORY, image("memory of codecs", drawn["memory"])]

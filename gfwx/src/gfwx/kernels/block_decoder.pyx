@@ -14,11 +14,14 @@ from gfwx.kernels.coding cimport CodingTables
 from gfwx.kernels.geometry cimport coefficient_t
 from gfwx.kernels.lane_contextual_decoder cimport decode_side_by_side
 from gfwx.kernels.lane_decoder cimport decode_in_lanes
-from gfwx.kernels.lane_steps cimport FEWEST_BLOCKS, MOST_BLOCK_BITS
+from gfwx.kernels.lane_steps cimport MOST_BLOCK_BITS
 from gfwx.kernels.pass_decoder cimport decode_pass
-from gfwx.kernels.queue cimport Queue, queue_of, take_block
+from gfwx.kernels.queue cimport Queue, fills_lanes, queue_of, take_block
 
 cdef enum:
+    # For which lanes are worth their setting up: coefficients, and longest passes (see queue.pxd).
+    LEAST_WORK = 4096
+    LEAST_PASSES = 6
     NO_MEMORY = -1
     MALFORMED = -2
 
@@ -66,8 +69,8 @@ cdef int64_t decode_blocks(
     cdef ContextRow context
     if (
         encoder != TURBO and block_bits <= MOST_BLOCK_BITS
-        and queue.count >= FEWEST_BLOCKS and <uintptr_t>data % sizeof(uint32_t) == 0
-        and size >> 2 < 1 << 30
+        and fills_lanes(queue, LEAST_WORK, LEAST_PASSES)
+        and <uintptr_t>data % sizeof(uint32_t) == 0 and size >> 2 < 1 << 30
     ):
         if encoder == CONTEXTUAL:
             if make_context(&context, side, <coefficient_t>0):

@@ -15,9 +15,14 @@ from gfwx.kernels.context cimport ContextRow, make_context
 from gfwx.kernels.coding cimport CodingTables
 from gfwx.kernels.geometry cimport coefficient_t
 from gfwx.kernels.lane_encoder cimport encode_block, encode_in_lanes
-from gfwx.kernels.lane_steps cimport FEWEST_BLOCKS, LANES_PAY, MOST_BLOCK_BITS
-from gfwx.kernels.queue cimport Blocks, Queue, queue_of, take_block
+from gfwx.kernels.lane_steps cimport LANES_PAY, MOST_BLOCK_BITS
+from gfwx.kernels.queue cimport Blocks, Queue, fills_lanes, queue_of, take_block
 from gfwx.kernels.row_encoder cimport encode_row_by_row
+
+cdef enum:
+    # For which lanes are worth their setting up: coefficients, and longest passes (see queue.pxd).
+    LEAST_WORK = 8192
+    LEAST_PASSES = 2
 
 
 cdef int encode_blocks(
@@ -27,7 +32,8 @@ cdef int encode_blocks(
     # Of each level, the encoder and the size of blocks are the same.
     cdef int block_bits = <int>queue.runs[5]
     cdef int encoder = <int>queue.runs[6]
-    cdef bint many = block_bits <= MOST_BLOCK_BITS and queue.count >= FEWEST_BLOCKS
+    cdef bint many = (
+        block_bits <= MOST_BLOCK_BITS and fills_lanes(queue, LEAST_WORK, LEAST_PASSES))
     cdef int64_t index = 0
     cdef int64_t place = 0
     cdef int failed = 0

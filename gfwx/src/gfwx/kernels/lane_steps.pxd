@@ -79,7 +79,6 @@ cdef extern from *:
 
 cdef enum:
     LANES = 16            # to encode
-    FEWEST_BLOCKS = 8     # for which lanes are worth their setting up
     LEAST_PASS = 64       # coefficients; so few are not worth a lane
     MOST_BLOCK_BITS = 8   # larger blocks do not fit the caches sixteen at a time
     STAGGER = 128         # coefficients: lanes' memory must not share cache sets

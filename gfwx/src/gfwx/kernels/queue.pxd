@@ -1,7 +1,7 @@
 """Blocks of several levels, taken one by one by any number of threads."""
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
-from gfwx.kernels.blocks cimport Level, level_of
+from gfwx.kernels.blocks cimport Block, Level, block_at, level_of, most_in_pass, pass_length
 from gfwx.kernels.coding cimport Coding
 from gfwx.kernels.geometry cimport Component, Memory
 
@@ -43,6 +43,37 @@ cdef inline Queue queue_of(
         coding.component_count, coding.chroma)
 
 
+cdef inline Level level_of_run(const Queue* queue, int64_t run) noexcept nogil:
+    return level_of(
+        queue.runs + run * RUN_FIELDS, queue.memory, queue.components, queue.component_count,
+        queue.chroma)
+
+
+cdef inline bint fills_lanes(
+    const Queue* queue, int64_t least, int64_t least_passes
+) noexcept nogil:
+    """Whether there is enough to do for many lanes at once: so many coefficients, and as many as
+    in so many of the longest passes."""
+    cdef int64_t most = most_in_pass(<int>queue.runs[5])
+    cdef int64_t coefficients = 0
+    cdef int64_t longest = 0
+    cdef int64_t run, length, last
+    cdef const int64_t* fields = queue.runs
+    cdef Level level
+    cdef Block block
+    for run in range(queue.run_count):
+        level = level_of_run(queue, run)
+        block = block_at(&level, fields[FIRST_BLOCK], 0)
+        length = pass_length(&block)
+        longest = max(longest, length)
+        last = fields[RUN_FIELDS + FIRST_ITEM] if run + 1 < queue.run_count else queue.count
+        coefficients += length * (last - fields[FIRST_ITEM]) * queue.component_count
+        if coefficients >= max(least, least_passes * most):
+            return True
+        fields += RUN_FIELDS
+    return coefficients >= max(least, least_passes * longest)
+
+
 cdef struct Blocks:  # what a call tells of the blocks that it has encoded, by place in the file
     int chunk
     int32_t* chunks
@@ -68,8 +99,7 @@ cdef inline bint take_block(
         else:
             end = middle
     fields = queue.runs + run * RUN_FIELDS
-    level[0] = level_of(
-        fields, queue.memory, queue.components, queue.component_count, queue.chroma)
+    level[0] = level_of_run(queue, run)
     index[0] = item - fields[FIRST_ITEM] + fields[FIRST_BLOCK]
     place[0] = item - fields[FIRST_ITEM] + fields[FIRST_PLACE]
     return True
