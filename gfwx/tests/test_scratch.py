@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -34,3 +35,28 @@ def test_nothing_need_be_kept() -> None:
     gfwx.release_memory()
     gfwx.release_memory()
     assert gfwx.decode(gfwx.encode(np.eye(9, dtype=np.uint8))).sum() == 9
+
+
+def test_a_dropped_picture_makes_room_for_the_next() -> None:
+    file = gfwx.encode(NOISE)
+    first = gfwx.decode(file)
+    second = gfwx.decode(file)
+    place = first.ctypes.data
+    del first
+    third = gfwx.decode(file)
+    if sys.platform == "linux":
+        assert third.ctypes.data == place
+    second[:] = 0
+    np.testing.assert_array_equal(third, NOISE)
+    assert third.flags.writeable
+
+
+@pytest.mark.skipif(not can_watch_memory(), reason="needs the resident memory")
+def test_the_memory_of_a_dropped_picture_is_given_back() -> None:
+    file = gfwx.encode(NOISE)
+    gfwx.decode(file)
+    gfwx.decode(file[: len(file) // 2], partial=True)
+    kept, _ = memory()
+    gfwx.release_memory()
+    left, _ = memory()
+    assert kept - left > 0.9 * NOISE.size

@@ -8,8 +8,8 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from gfwx import scratch, transforms
 from gfwx import threads as thread_pool
-from gfwx import transforms
 from gfwx.arguments import (
     as_samples,
     check_limits,
@@ -230,7 +230,7 @@ def decode(
             blocks.next,
         )
     if image is None:
-        image = np.empty(shape, sample_type)
+        image = scratch.picture(shape, sample_type)
     direct = image if fits_kernels(image) else np.empty(shape, sample_type)
     decode_picture(view, blocks, Coding(header, layout, program), direct, workers)
     if direct is not image:

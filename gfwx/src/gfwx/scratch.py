@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -9,10 +10,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gfwx.kernels import picture_memory
 from gfwx.kernels.block_data import BlockData
 
 MOST_KEPT: Final = 1 << 27
 """Bytes of either kind that are kept at most; what is larger is given back after each call."""
+
+LARGE_PICTURE: Final = 1 << 25
+"""Bytes from which C libraries take new pages for each array; others they use again themselves."""
 
 # Threads may share these: append and pop are atomic.
 _coefficients: list[NDArray[np.uint8]] = []
@@ -26,6 +31,23 @@ def release_memory() -> None:
     """
     _coefficients.clear()
     _block_data.clear()
+    picture_memory.release()
+
+
+def picture(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Make an array for a picture, of whatever values, if possible in the memory of the last one.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Its shape.
+    dtype : dtype
+        Its type.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    if size < LARGE_PICTURE:
+        return np.empty(shape, dtype)
+    return np.frombuffer(memoryview(picture_memory.PictureMemory(size)), dtype).reshape(shape)
 
 
 @contextmanager

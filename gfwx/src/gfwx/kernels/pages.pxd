@@ -21,6 +21,23 @@ cdef extern from *:
             madvise((void *)first, last - first, MADV_HUGEPAGE);  /* advice only: may fail */
     #endif
     }
+    #if defined(__linux__) && defined(MADV_FREE)
+    #define GFWX_CAN_BE_RECLAIMED 1
+    #else
+    #define GFWX_CAN_BE_RECLAIMED 0
+    #endif
+    static inline void gfwx_let_reclaim(void *memory, size_t size)
+    {
+    #if GFWX_CAN_BE_RECLAIMED
+        uintptr_t first = ((uintptr_t)memory + 4095) & ~(uintptr_t)4095;
+        uintptr_t last = ((uintptr_t)memory + size) & ~(uintptr_t)4095;
+        if (first < last)
+            madvise((void *)first, last - first, MADV_FREE);
+    #endif
+    }
     """
+    bint CAN_BE_RECLAIMED "GFWX_CAN_BE_RECLAIMED"
     void prefer_huge_pages "gfwx_prefer_huge_pages"(void* memory, size_t size) noexcept nogil
+    # Until it is written again, the system may replace it by zeros when it runs out of memory.
+    void let_reclaim "gfwx_let_reclaim"(void* memory, size_t size) noexcept nogil
     void prefetch_for_writing "gfwx_prefetch_for_writing"(const void* memory) noexcept nogil
