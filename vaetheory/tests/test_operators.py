@@ -9,9 +9,7 @@ from vaetheory.operators import FunctionOperator, MatrixOperator
 
 @pytest.fixture
 def matrix(generator: torch.Generator) -> torch.Tensor:
-    factor = torch.randn(
-        3, 5, 5, dtype=torch.float64, device=generator.device, generator=generator
-    )
+    factor = torch.randn(3, 5, 5, dtype=torch.float64, device=generator.device, generator=generator)
     return factor @ factor.mT
 
 

@@ -96,8 +96,7 @@ def check_symmetric(name: str, matrix: Tensor) -> None:
     scale = matrix.abs().amax((1, 2))
     if bool((asymmetry > 1e3 * torch.finfo(matrix.dtype).eps * scale).any()):
         raise ArgumentError(
-            f"{name} must be symmetric, but differs from its transpose by up to "
-            f"{asymmetry.max():g}"
+            f"{name} must be symmetric, but differs from its transpose by up to {asymmetry.max():g}"
         )
 
 

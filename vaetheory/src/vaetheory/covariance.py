@@ -279,9 +279,7 @@ class FullCovariance(Covariance):
         check_shape("factor", self.factor, ("b", "d", "d"))
         check_finite("factor", self.factor)
         if self.factor.shape[1] != self.factor.shape[2]:
-            raise ArgumentError(
-                f"factor must have shape (b, d, d), got {tuple(self.factor.shape)}"
-            )
+            raise ArgumentError(f"factor must have shape (b, d, d), got {tuple(self.factor.shape)}")
         if bool((self.factor.triu(1) != 0).any()):
             raise ArgumentError("factor must be lower triangular")
         check_positive("factor's diagonal", self.factor.diagonal(dim1=1, dim2=2))
@@ -354,9 +352,7 @@ class FullCovariance(Covariance):
         return self.factor @ self.factor.mT
 
 
-def _normal(
-    shape: tuple[int, int, int], like: Tensor, generator: torch.Generator | None
-) -> Tensor:
+def _normal(shape: tuple[int, int, int], like: Tensor, generator: torch.Generator | None) -> Tensor:
     """Standard normal noise with the dtype and device of a parameter."""
     check_count("count", shape[1])
     return torch.randn(shape, generator=generator, dtype=like.dtype, device=like.device)
@@ -368,6 +364,5 @@ def _check_vectors(covariance: Covariance, vectors: Tensor) -> None:
     check_shape("vectors", vectors, ("b", "k", covariance.dimension))
     if 1 != covariance.batch != vectors.shape[0] != 1:
         raise ArgumentError(
-            f"vectors must have the covariance's batch {covariance.batch}, got "
-            f"{vectors.shape[0]}"
+            f"vectors must have the covariance's batch {covariance.batch}, got {vectors.shape[0]}"
         )
