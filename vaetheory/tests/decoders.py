@@ -4,14 +4,18 @@ import torch
 from torch import Tensor, nn
 
 
+def normal(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Standard normal numbers in float64, on the generator's device."""
+    return torch.randn(shape, dtype=torch.float64, device=generator.device, generator=generator)
+
+
 class Affine(nn.Module):
     """W z + b with random entries; (m, d) and (m,) are at hand for closed forms."""
 
     def __init__(self, latent: int, data: int, generator: torch.Generator) -> None:
         super().__init__()
-        options = {"dtype": torch.float64, "device": generator.device, "generator": generator}
-        self.weight = torch.randn(data, latent, **options)
-        self.bias = torch.randn(data, **options)
+        self.weight = normal((data, latent), generator)
+        self.bias = normal((data,), generator)
 
     def forward(self, z: Tensor) -> Tensor:
         return z @ self.weight.mT.to(z.dtype) + self.bias.to(z.dtype)
@@ -26,9 +30,8 @@ class Curved(nn.Module):
         super().__init__()
         self.output_shape = output_shape
         size = torch.Size(output_shape).numel()
-        options = {"dtype": torch.float64, "device": generator.device, "generator": generator}
-        self.first = nn.Parameter(torch.randn(8, latent, **options))
-        self.second = nn.Parameter(torch.randn(size, 8, **options) / 2)
+        self.first = nn.Parameter(normal((8, latent), generator))
+        self.second = nn.Parameter(normal((size, 8), generator) / 2)
 
     def forward(self, z: Tensor) -> Tensor:
         hidden = (z @ self.first.mT.to(z.dtype)).tanh()

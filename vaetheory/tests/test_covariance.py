@@ -159,7 +159,7 @@ def test_bad_arguments(make: object, message: str) -> None:
 
 
 def test_bad_types() -> None:
-    with pytest.raises(ArgumentTypeError, match="variance must be a torch.Tensor, got float"):
+    with pytest.raises(ArgumentTypeError, match=r"variance must be a torch.Tensor, got float"):
         DiagonalCovariance(1.0)  # type: ignore[arg-type]
     with pytest.raises(ArgumentTypeError, match="variance must have dtype float32 or float64"):
         DiagonalCovariance(ONE.half())

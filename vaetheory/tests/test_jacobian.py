@@ -127,7 +127,7 @@ def test_bad_arguments(generator: torch.Generator, z: Tensor) -> None:
         Jacobian(decoder, z[0])
     with pytest.raises(ArgumentError, match="z must be finite, but contains NaN"):
         Jacobian(decoder, z * torch.nan)
-    with pytest.raises(ArgumentTypeError, match="z must be a torch.Tensor, got list"):
+    with pytest.raises(ArgumentTypeError, match=r"z must be a torch.Tensor, got list"):
         Jacobian(decoder, [[1.0]])  # type: ignore[arg-type]
     with pytest.raises(ArgumentTypeError, match="decoder must be callable"):
         Jacobian(None, z)  # type: ignore[arg-type]

@@ -87,7 +87,7 @@ def test_samples_and_mean(
         variance = mean * (1 - mean)
     else:
         variance = distribution(name, output).variance
-    assert mean.shape == samples.shape[:0] + (BATCH, *samples.shape[1:])
+    assert mean.shape == (BATCH, *samples.shape[1:])
     found = samples.unflatten(0, (BATCH, count)).mean(1)
     assert bool(((found - mean).abs() < 4 * (variance / count).sqrt()).all())
 
@@ -195,9 +195,9 @@ def test_bad_data(likelihood: Likelihood, x: Tensor, message: str) -> None:
 
 
 def test_bad_types() -> None:
-    with pytest.raises(ArgumentTypeError, match="x must be a torch.Tensor, got NoneType"):
+    with pytest.raises(ArgumentTypeError, match=r"x must be a torch.Tensor, got NoneType"):
         Normal().check_data(None, (4,), Z)
-    with pytest.raises(ArgumentTypeError, match="x must have the dtype of z, torch.float32"):
+    with pytest.raises(ArgumentTypeError, match=r"x must have the dtype of z, torch.float32"):
         Normal().check_data(torch.zeros(2, 4, dtype=torch.float64), (4,), Z)
     with pytest.raises(ArgumentTypeError, match="x must be a tensor of int64"):
         Categorical().check_data(torch.zeros(2), (4,), Z)

@@ -108,6 +108,7 @@ def cholesky(name: str, matrix: Tensor) -> Tensor:
     ArgumentError
         If one is not, with the position in the batch of the first that is not.
     """
+    factor: Tensor
     factor, info = torch.linalg.cholesky_ex(matrix)
     if bool((info != 0).any()):
         first = int((info != 0).nonzero()[0, 0])

@@ -224,7 +224,7 @@ class LowRankCovariance(Covariance):
         """Draw vectors (b, count, d): sqrt(s) e + U f, with e and f from N(0, I)."""
         rank = self.factor.shape[2]
         noise = _normal((self.batch, count, self.dimension + rank), self.variance, generator)
-        independent, shared = noise.split([self.dimension, rank], dim=2)
+        independent, shared = torch.tensor_split(noise, [self.dimension], dim=2)
         return self.variance.sqrt()[:, None] * independent + shared @ self.factor.mT
 
     def product(self, vectors: Tensor) -> Tensor:

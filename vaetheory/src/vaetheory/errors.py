@@ -16,4 +16,4 @@ class ArgumentTypeError(VaetheoryError, TypeError):
 
 
 class ConvergenceWarning(UserWarning):
-    """An iteration ended before it reached its tolerance; the result's fields say how far it got."""
+    """An iteration ended before its tolerance was reached; the result tells how far it got."""

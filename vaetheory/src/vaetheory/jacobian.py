@@ -66,7 +66,9 @@ class Jacobian:
 
     def output(self) -> Tensor:
         """Return the decoder's outputs nu(z), shape (b, *t)."""
-        return torch.cat([self.decoder(z) for z in self.z.split(self.rows)])
+        return torch.cat(
+            [self.decoder(z) for z in torch.tensor_split(self.z, self._cuts(self.batch))]
+        )
 
     def product(self, vectors: Tensor) -> Tensor:
         """Return J v, shape (b, k, *t), for vectors (b, k, d)."""
@@ -85,8 +87,9 @@ class Jacobian:
         elements = self.output_shape.numel()
         if self.size <= elements:
             return self.product(self._identity(self.size)).movedim(1, -1)
-        unit_outputs = self._identity(elements).unflatten(2, self.output_shape)
-        return self.transposed_product(unit_outputs).unflatten(1, self.output_shape)
+        unit_outputs = self._identity(elements).reshape(self.batch, -1, *self.output_shape)
+        rows = self.transposed_product(unit_outputs)
+        return rows.reshape(self.batch, *self.output_shape, self.size)
 
     def gram(self) -> Tensor:
         """Return J^T J, shape (b, d, d).
@@ -95,14 +98,9 @@ class Jacobian:
         products by J and J^T.
         """
         if self.size > self.rows:
-            columns = self._identity(self.size)
-            gram = torch.cat(
-                [
-                    self.transposed_product(self.product(some))
-                    for some in columns.split(self.rows, 1)
-                ],
-                dim=1,
-            )
+            identity = self._identity(self.size)
+            pieces = torch.tensor_split(identity, self._cuts(self.size), dim=1)
+            gram = torch.cat([self.transposed_product(self.product(some)) for some in pieces], 1)
             return 0.5 * (gram + gram.mT)
         grams = []
         for these, _ in chunks(self.batch, self.size, self.rows):
@@ -115,6 +113,10 @@ class Jacobian:
         return Jacobian(
             self.decoder, self.z[samples], output_shape=self.output_shape, rows=self.rows
         )
+
+    def _cuts(self, length: int) -> list[int]:
+        """Return where to cut a dimension into pieces of at most `rows`."""
+        return list(range(self.rows, length, self.rows))
 
     def _identity(self, size: int) -> Tensor:
         identity = torch.eye(size, dtype=self.z.dtype, device=self.z.device)

@@ -206,7 +206,7 @@ class Categorical(Likelihood):
         return torch.Size(output_shape[1:])
 
     def check_data(self, x: object, output_shape: Sequence[int], z: Tensor) -> None:
-        """Refuse data that do not fit, as `Likelihood.check_data`, or are not classes 0 to c - 1."""
+        """Refuse data that do not fit (see `Likelihood.check_data`) or are no classes."""
         super().check_data(x, output_shape, z)
         assert isinstance(x, Tensor)
         if bool(((x < 0) | (x >= output_shape[0])).any()):

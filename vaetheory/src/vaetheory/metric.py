@@ -145,7 +145,8 @@ class DecoderMetric(SymmetricOperator):
     def _sandwich(self, z: Tensor, *rest: Tensor) -> Tensor:
         """J^T G J v for one vector (c, d) a sample; `rest` is the data, if any, and the vector."""
         x = rest[0] if len(rest) == 2 else None
-        output, push = torch.func.jvp(self.decoder, (z,), (rest[-1],))
+        output_and_push = torch.func.jvp(self.decoder, (z,), (rest[-1],))
+        output, push = output_and_push[:2]
         weighted = self._weight(output, x, push[:, None])[:, 0]
         pull_back = torch.func.vjp(self.decoder, z)[1]
         product: Tensor = pull_back(weighted)[0]

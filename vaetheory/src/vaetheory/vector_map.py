@@ -66,7 +66,7 @@ class VectorMap:
         batch, count = vectors.shape[:2]
         repeated = (sample.repeat_interleave(count, 0) for sample in samples)
         results = self.function(*repeated, vectors.flatten(0, 1))
-        return results.unflatten(0, (batch, count))
+        return results.reshape(batch, count, *results.shape[1:])
 
 
 def default_rows(*elements: int) -> int:
