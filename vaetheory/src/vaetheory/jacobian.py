@@ -15,7 +15,7 @@ from vaetheory.arguments import (
     check_shape,
     decoder_output_shape,
 )
-from vaetheory.vector_map import VectorMap, chunks, default_rows
+from vaetheory.vector_map import VectorMap, chunks, cut, default_rows
 
 
 class Jacobian:
@@ -66,9 +66,7 @@ class Jacobian:
 
     def output(self) -> Tensor:
         """Return the decoder's outputs nu(z), shape (b, *t)."""
-        return torch.cat(
-            [self.decoder(z) for z in torch.tensor_split(self.z, self._cuts(self.batch))]
-        )
+        return torch.cat([self.decoder(z) for z in cut(self.z, self.rows)])
 
     def product(self, vectors: Tensor) -> Tensor:
         """Return J v, shape (b, k, *t), for vectors (b, k, d)."""
@@ -99,7 +97,7 @@ class Jacobian:
         """
         if self.size > self.rows:
             identity = self._identity(self.size)
-            pieces = torch.tensor_split(identity, self._cuts(self.size), dim=1)
+            pieces = cut(identity, self.rows, dim=1)
             gram = torch.cat([self.transposed_product(self.product(some)) for some in pieces], 1)
             return 0.5 * (gram + gram.mT)
         grams = []
@@ -113,10 +111,6 @@ class Jacobian:
         return Jacobian(
             self.decoder, self.z[samples], output_shape=self.output_shape, rows=self.rows
         )
-
-    def _cuts(self, length: int) -> list[int]:
-        """Return where to cut a dimension into pieces of at most `rows`."""
-        return list(range(self.rows, length, self.rows))
 
     def _identity(self, size: int) -> Tensor:
         identity = torch.eye(size, dtype=self.z.dtype, device=self.z.device)

@@ -282,3 +282,18 @@ class MeanVarianceNormal(Likelihood):
                 f"MeanVarianceNormal likelihood, got {('b', *output_shape)}"
             )
         return torch.Size(output_shape[1:])
+
+
+def likelihood_or_unit_normal(likelihood: Likelihood | None) -> Likelihood:
+    """Return the likelihood, or N(nu, I) if none is given.
+
+    Raises
+    ------
+    ArgumentTypeError
+        If it is no `Likelihood`.
+    """
+    if likelihood is None:
+        return Normal()
+    if not isinstance(likelihood, Likelihood):
+        raise ArgumentTypeError(f"likelihood must be a Likelihood, got {type(likelihood).__name__}")
+    return likelihood

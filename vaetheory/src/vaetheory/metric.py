@@ -15,9 +15,9 @@ from vaetheory.arguments import (
     check_latent,
     decoder_output_shape,
 )
-from vaetheory.errors import ArgumentError, ArgumentTypeError
+from vaetheory.errors import ArgumentError
 from vaetheory.jacobian import Jacobian
-from vaetheory.likelihoods import Likelihood, Normal
+from vaetheory.likelihoods import Likelihood, likelihood_or_unit_normal
 from vaetheory.operators import SymmetricOperator
 from vaetheory.vector_map import VectorMap, chunks, default_rows
 
@@ -77,12 +77,7 @@ class DecoderMetric(SymmetricOperator):
     ) -> None:
         check_latent("z", z)
         super().__init__(z.shape[0], z.shape[1], z.dtype, z.device)
-        if likelihood is None:
-            likelihood = Normal()
-        if not isinstance(likelihood, Likelihood):
-            raise ArgumentTypeError(
-                f"likelihood must be a Likelihood, got {type(likelihood).__name__}"
-            )
+        likelihood = likelihood_or_unit_normal(likelihood)
         check_choice("curvature", curvature, CURVATURES)
         if output_shape is None:
             output_shape = decoder_output_shape(decoder, z)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -72,6 +72,11 @@ class VectorMap:
 def default_rows(*elements: int) -> int:
     """Return how many pairs to compute at a time, given the elements that one takes."""
     return max(1, ELEMENTS // max(elements))
+
+
+def cut(tensor: Tensor, rows: int, dim: int = 0) -> Sequence[Tensor]:
+    """Cut a dimension into pieces of at most `rows`."""
+    return torch.tensor_split(tensor, list(range(rows, tensor.shape[dim], rows)), dim=dim)
 
 
 def chunks(batch: int, vectors: int, rows: int) -> Iterator[tuple[slice, slice]]:
