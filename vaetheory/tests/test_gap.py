@@ -87,7 +87,7 @@ def test_best_of_each_family(generator: torch.Generator) -> None:
     ):
         value: Tensor = getattr(best, parameter).detach().requires_grad_()
         given = [value, SIZE] if isinstance(best, ScalarCovariance) else [value]
-        made = type(best)(*given)  # type: ignore[arg-type]
+        made = type(best)(*given)
         (gradient,) = torch.autograd.grad(evidence_gap(precision, made).value.sum(), value)
         if parameter == "factor":
             gradient = gradient.tril()
