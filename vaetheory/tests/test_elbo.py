@@ -423,7 +423,7 @@ def test_bad_arguments(
     good = {"decoder": decoder, "x": x, "mean": mean, "covariance": unit}
     cases: list[tuple[dict[str, object], type[Exception], str]] = [
         ({"decoder": 3}, ArgumentTypeError, "decoder must be callable, got int"),
-        ({"decoder": lambda z: (z, z)}, ArgumentTypeError, "decoder's output must be a torch.T"),
+        ({"decoder": lambda z: (z, z)}, ArgumentTypeError, "decoder must return one tensor"),
         ({"decoder": lambda z: z.float()}, ArgumentTypeError, "decoder's output must have the dt"),
         ({"decoder": lambda z: decoder(z).sum(1)}, ArgumentError, "decoder must map latents"),
         ({"decoder": lambda z: decoder(z).mean(0)}, ArgumentError, "decoder must map latents"),

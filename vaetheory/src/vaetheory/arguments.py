@@ -118,10 +118,8 @@ def cholesky(name: str, matrix: Tensor) -> Tensor:
     return factor
 
 
-def decoder_output_shape(decoder: Decoder, z: Tensor) -> torch.Size:
-    """Shape (*t) of one output, found by running the decoder on batches of two and of three.
-
-    Two sizes tell a batch dimension from another that happens to have the batch's length.
+def decode(decoder: Decoder, z: Tensor) -> Tensor:
+    """Return the decoder's outputs (b, *t) for latents (b, d), in one call.
 
     Raises
     ------
@@ -132,28 +130,43 @@ def decoder_output_shape(decoder: Decoder, z: Tensor) -> torch.Size:
     """
     if not callable(decoder):
         raise ArgumentTypeError(f"decoder must be callable, got {type(decoder).__name__}")
+    try:
+        output = decoder(z)
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, IndexError, ValueError, TypeError) as error:
+        raise ArgumentError(
+            f"decoder must take a batch of latents (b, d), but raised {type(error).__name__} for "
+            f"{tuple(z.shape)}: {error}"
+        ) from error
+    if not isinstance(output, Tensor):
+        raise ArgumentTypeError(
+            f"decoder must return one tensor, got {type(output).__name__}; wrap it in a function "
+            "that picks the output"
+        )
+    check_alike("decoder's output", output, "z", z)
+    if output.ndim < 2 or output.shape[0] != z.shape[0]:
+        raise ArgumentError(
+            "decoder must map latents (b, d) to outputs (b, ...) with a batch dimension, but "
+            f"mapped {tuple(z.shape)} to {tuple(output.shape)}"
+        )
+    return output
+
+
+def decoder_output_shape(decoder: Decoder, z: Tensor) -> torch.Size:
+    """Shape (*t) of one output, found by running the decoder on batches of two and of three.
+
+    Two sizes tell a batch dimension from another that happens to have the batch's length.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        As `decode`, or if the shape depends on the size of the batch.
+    """
     shapes = []
     for size in (2, 3):
-        latents = z[:1].detach().repeat(size, 1)
         with torch.no_grad():
-            try:
-                output = decoder(latents)
-            except (RuntimeError, IndexError, ValueError, TypeError) as error:
-                raise ArgumentError(
-                    f"decoder must take a batch of latents (b, d), but raised "
-                    f"{type(error).__name__} for {tuple(latents.shape)}: {error}"
-                ) from error
-        if not isinstance(output, Tensor):
-            raise ArgumentTypeError(
-                f"decoder must return one tensor, got {type(output).__name__}; wrap it in a "
-                "function that picks the output"
-            )
-        check_alike("decoder's output", output, "z", z)
-        if output.ndim < 2 or output.shape[0] != size:
-            raise ArgumentError(
-                f"decoder must map latents (b, d) to outputs (b, ...) with a batch dimension, "
-                f"but mapped {tuple(latents.shape)} to {tuple(output.shape)}"
-            )
+            output = decode(decoder, z[:1].detach().repeat(size, 1))
         shapes.append(output.shape[1:])
     if shapes[0] != shapes[1]:
         raise ArgumentError(

@@ -7,14 +7,13 @@ from typing import Final, Literal
 import torch
 from torch import Tensor
 
-from vaetheory.arguments import Decoder, check_choice, check_count
+from vaetheory.arguments import Decoder, check_choice, check_count, decode
 from vaetheory.covariance import Covariance
 from vaetheory.kl_divergence import kl_divergence, trace_of_product
 from vaetheory.likelihoods import Likelihood, likelihood_or_unit_normal
 from vaetheory.metric import Curvature, DecoderMetric
 from vaetheory.posterior import (
     check_posterior,
-    decode,
     log_likelihoods,
     log_weights,
     prior_or_standard,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import torch
 from torch import Tensor, nn
 
-from vaetheory.arguments import Decoder, check_choice, check_count, check_shape
+from vaetheory.arguments import Decoder, check_choice, check_count, check_shape, decode
 from vaetheory.bilbo import bilbo
 from vaetheory.covariance import (
     Covariance,
@@ -22,7 +22,6 @@ from vaetheory.errors import ArgumentError, ArgumentTypeError
 from vaetheory.fold_prior import Encoder, fold_covariance, fold_prior
 from vaetheory.held_prior import HeldPrior
 from vaetheory.likelihoods import Likelihood, likelihood_or_unit_normal
-from vaetheory.posterior import decode
 from vaetheory.process_group import mean_over_processes
 
 if TYPE_CHECKING:

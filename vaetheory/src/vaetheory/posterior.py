@@ -13,7 +13,7 @@ from vaetheory.arguments import (
     check_alike,
     check_count,
     check_latent,
-    check_tensor,
+    decode,
 )
 from vaetheory.covariance import Covariance, ScalarCovariance
 from vaetheory.errors import ArgumentError, ArgumentTypeError
@@ -158,37 +158,6 @@ def log_weights(
     z = sample_posterior(mean, covariance, samples, generator)
     ratio = log_normal(z, prior) - log_normal(z - mean[:, None], covariance)
     return ratio + log_likelihoods(decoder, x, z, likelihood, rows)
-
-
-def decode(decoder: Decoder, z: Tensor) -> Tensor:
-    """Return the decoder's outputs (b, *t) for latents (b, d), in one call.
-
-    Raises
-    ------
-    ArgumentError
-        If the decoder fails on a batch or its output does not begin with the batch dimension.
-    ArgumentTypeError
-        If it is not callable, or its output is not a tensor with the dtype and device of z.
-    """
-    if not callable(decoder):
-        raise ArgumentTypeError(f"decoder must be callable, got {type(decoder).__name__}")
-    try:
-        output = decoder(z)
-    except torch.OutOfMemoryError:
-        raise
-    except (RuntimeError, IndexError, ValueError, TypeError) as error:
-        raise ArgumentError(
-            f"decoder must take a batch of latents (b, d), but raised {type(error).__name__} for "
-            f"{tuple(z.shape)}: {error}"
-        ) from error
-    check_tensor("decoder's output", output)
-    check_alike("decoder's output", output, "z", z)
-    if output.ndim < 2 or len(output) != len(z):
-        raise ArgumentError(
-            "decoder must map latents (b, d) to outputs (b, ...) with a batch dimension, but "
-            f"mapped {tuple(z.shape)} to {tuple(output.shape)}"
-        )
-    return output
 
 
 def _check_covariance(name: str, covariance: Covariance, mean: Tensor) -> None:
