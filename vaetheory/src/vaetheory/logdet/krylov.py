@@ -85,7 +85,8 @@ def krylov_logdet(
         Most products to spend on each matrix, at least 4 and less than n; those that do not make
         up another probe are not spent.
     depth : int, optional
-        Powers of A for each probe, at least 2; the number of probes is products // depth.
+        Powers of A for each probe, at least 2; by default 8, and less below n = 128. The number of
+        probes is products // depth.
     floor : float
         No eigenvalue lies below it: 1 for A = J^T J + I. With 0 there is no lower bound, and
         quadrature from above only.
@@ -157,7 +158,8 @@ def _plan(size: int, products: int, depth: int | None) -> tuple[int, int]:
     if size < 6:
         raise ArgumentError(f"operator must have a size of at least 6 for probing, got {size}")
     if depth is None:
-        depth = min(DEPTH, products // 2, size // 2 - 1)
+        # Where the space is a good part of all dimensions, probes are worth more than depth.
+        depth = max(2, min(DEPTH, products // 2, size // 16))
     check_count("depth", depth, 2)
     # The space, with what A maps it to, has to fit.
     count = min(products // depth, size // (depth + 1))
