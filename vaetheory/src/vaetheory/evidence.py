@@ -1,0 +1,198 @@
+"""The log evidence log p(x) of data under a VAE's decoder, from one point of its latent space."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from vaetheory.arguments import Decoder, check_choice, check_count, cholesky
+from vaetheory.conjugate_gradients import conjugate_gradients
+from vaetheory.errors import ArgumentError, ConvergenceWarning
+from vaetheory.joint import joint_density
+from vaetheory.likelihoods import Likelihood
+from vaetheory.metric import CURVATURES, Curvature, DecoderMetric
+from vaetheory.operators import SymmetricOperator
+
+
+class EstimatedLogDeterminant(Protocol):
+    """What an estimator of log-determinants returns: values (b,), their errors, its products."""
+
+    @property
+    def value(self) -> Tensor:
+        """Estimates of log det A, shape (b,)."""
+
+    @property
+    def standard_error(self) -> Tensor | None:
+        """Their standard errors, shape (b,), if there are any."""
+
+    @property
+    def products(self) -> int:
+        """Products with A for each matrix."""
+
+
+@dataclass(frozen=True, eq=False)
+class LogEvidence:
+    """What `log_evidence` found.
+
+    Attributes
+    ----------
+    value : Tensor, shape (b,)
+        log p(x | nu(z)) - 1/2 |z|^2 - 1/2 log det A + correction.
+    log_likelihood : Tensor, shape (b,)
+        log p(x | nu(z)).
+    logdet : Tensor, shape (b,)
+        log det A.
+    correction : Tensor, shape (b,)
+        1/2 g^T A^-1 g; zeros where it was not asked for.
+    standard_error : Tensor, shape (b,), or None
+        Of the value, as far as the log-determinant is an estimate that comes with one.
+    products : int
+        Products with A for each sample, those for the correction included.
+    """
+
+    value: Tensor
+    log_likelihood: Tensor
+    logdet: Tensor
+    correction: Tensor
+    standard_error: Tensor | None
+    products: int
+
+
+def log_evidence(
+    decoder: Decoder,
+    x: Tensor,
+    z: Tensor,
+    likelihood: Likelihood | None = None,
+    *,
+    curvature: Curvature = "fisher",
+    correction: bool = True,
+    determinant: Callable[[SymmetricOperator], EstimatedLogDeterminant] | None = None,
+    exact_limit: int = 256,
+    rows: int | None = None,
+) -> LogEvidence:
+    """Approximate log p(x) from one latent z for each sample.
+
+    The value is
+
+        log p(x | nu(z)) - 1/2 |z|^2 - 1/2 log det A + 1/2 g^T A^-1 g,
+
+    with the gradient g = d log p(x, z) / d z and the curvature A (see `DecoderMetric`), both at z:
+    the integral of p(x, z) with log p(x, z) replaced by a parabola through z. The last term, the
+    decrement correction, is zero at the maximum of log p(x, z).
+
+    For a normal likelihood and an affine decoder this is log p(x) itself, at every z. For any other
+    decoder it is an approximation, Laplace's at the maximum (see `find_map`), and neither an upper
+    nor a lower bound: it errs with the decoder's curvature over the width of the posterior. Check
+    it on some samples with `importance_evidence`. As a training objective it does worse than the
+    ELBO.
+
+    Parameters
+    ----------
+    decoder : callable
+        Maps latents (b, d) to outputs (b, *t), each sample by itself.
+    x : Tensor, shape (b, *s)
+        Data.
+    z : Tensor, shape (b, d)
+        Latents: best the most probable ones. With the correction an encoder's means may do.
+    likelihood : Likelihood, optional
+        By default the normal distribution with unit variance.
+    curvature : {"fisher", "gauss-newton", "hessian"}
+        Which A. "hessian" is the more accurate one where the noise is small, but needs second
+        derivatives, and is refused where it is not positive definite, as it may be off the maximum.
+    correction : bool
+        Add the last term. It costs one more solution of a linear system where A is not formed.
+    determinant : callable, optional
+        Computes log det A from products alone: a function of a `SymmetricOperator` that returns an
+        `EstimatedLogDeterminant`, such as ``functools.partial(logdet, ...)``. Then the correction
+        comes from conjugate gradients.
+    exact_limit : int
+        Without `determinant`: the largest d for which A is formed, with d products, and factorised.
+    rows : int, optional
+        How many outputs to compute at a time.
+
+    Returns
+    -------
+    LogEvidence
+        Differentiable in x, z and the decoder's parameters.
+
+    Raises
+    ------
+    ArgumentError
+        If an argument does not fit the others or holds NaN, or A is not positive definite.
+    ArgumentTypeError
+        If an argument has the wrong type, dtype or device.
+
+    References
+    ----------
+    Fyffe, arXiv:1912.10309, the log evidence of a VAE with the optimal posterior covariance.
+    Tierney and Kadane, "Accurate approximations for posterior moments and marginal densities",
+    Journal of the American Statistical Association 81, 1986.
+    """
+    joint = joint_density(decoder, x, z, likelihood, rows)
+    check_choice("curvature", curvature, CURVATURES)
+    check_count("exact_limit", exact_limit, minimum=0)
+    metric = joint.metric(z, curvature)
+    gradient = joint.gradient(z) if correction else torch.zeros_like(z)
+    standard_error = None
+    if determinant is None:
+        if metric.size > exact_limit:
+            raise ArgumentError(
+                f"determinant must be given for d = {metric.size} > exact_limit = {exact_limit}"
+            )
+        factor = cholesky(_name(curvature), metric.dense())
+        log_determinant = 2 * factor.diagonal(dim1=1, dim2=2).log().sum(1)
+        whitened = torch.linalg.solve_triangular(factor, gradient[:, :, None], upper=False)
+        added = 0.5 * whitened.square().sum((1, 2))
+        products = metric.size
+    else:
+        estimate = determinant(metric)
+        log_determinant = estimate.value
+        if estimate.standard_error is not None:
+            standard_error = 0.5 * estimate.standard_error
+        added, spent = (
+            _correction(metric, gradient, curvature) if correction else (gradient.sum(1), 0)
+        )
+        products = estimate.products + spent
+    log_likelihood = joint.log_likelihood(z)
+    at_point = log_likelihood - 0.5 * z.square().sum(1) - 0.5 * log_determinant
+    return LogEvidence(
+        at_point + added, log_likelihood, log_determinant, added, standard_error, products
+    )
+
+
+def _correction(
+    metric: DecoderMetric, gradient: Tensor, curvature: Curvature
+) -> tuple[Tensor, int]:
+    """Return 1/2 g^T A^-1 g from products, and how many it took.
+
+    With u = A^-1 g taken as a constant, g^T u - 1/2 u^T A u has the same value and the same
+    derivatives, and an error in u enters only squared.
+    """
+    tolerance = math.sqrt(torch.finfo(gradient.dtype).eps)
+    solution = conjugate_gradients(metric, gradient, tolerance=tolerance)
+    if not bool(solution.positive.all()):
+        first = int((~solution.positive).nonzero()[0, 0])
+        raise ArgumentError(
+            f"{_name(curvature)} must be positive definite, but matrix {first} of the batch is not"
+        )
+    if not bool(solution.converged.all()):
+        warnings.warn(
+            "the decrement correction is inexact: conjugate gradients left a relative residual of "
+            f"{solution.residual.max():.2g}",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    constant = solution.value
+    product = metric.product(constant[:, None])[:, 0]
+    value = (gradient * constant).sum(1) - 0.5 * (constant * product).sum(1)
+    return value, int(solution.products.max()) + 1
+
+
+def _name(curvature: Curvature) -> str:
+    return f"the curvature {curvature!r} of log p(x, z) at z"

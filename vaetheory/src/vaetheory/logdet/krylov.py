@@ -1,0 +1,293 @@
+"""Log-determinants of large matrices from one block Krylov space that is used twice.
+
+Every probe w is a start vector of one block Krylov space. On that space log det A = tr log A is
+estimated probe by probe, with each probe left out of what it tests: for probe i,
+
+    x_i = log det B_i + n / |w_i|^2  w_i^T (log A - log B_i) w_i,
+
+where B_i is the Nystrom approximation of A from the Krylov space of the *other* probes. B_i and w_i
+are independent, so x_i has the mean tr log A for any B_i; the better B_i, the smaller its variance.
+None of this takes products beyond those that made the space: everything happens in its
+coordinates.
+
+The one thing that is not exact is w^T log A w. Two rules bracket it: Gauss quadrature, log of A
+compressed to the space, lies above, and Gauss-Radau quadrature with a node at the floor, which is
+the log of the Nystrom approximation from all probes, lies below. Both errors shrink with the depth
+at the same rate; their ratio, and so the limit, is extrapolated from the last two depths.
+
+Leaving probes out is after XTrace and XNysTrace (Epperly, Tropp and Webber 2024, arXiv:2301.07825),
+one Krylov space for range and quadrature after Chen and Hallman (2023), arXiv:2205.01736, and
+Persson, Chen and Musco (2025), arXiv:2502.01888.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vaetheory.arguments import check_count
+from vaetheory.errors import ArgumentError
+from vaetheory.logdet.block_lanczos import BlockKrylov, block_lanczos
+from vaetheory.logdet.result import LogDeterminant
+from vaetheory.operators import SymmetricOperator
+from vaetheory.student import student_quantile, two_sigma_factor
+from vaetheory.trace import LEFT_OUT_SPREAD, draw_probes
+
+DEPTH = 8
+"""Powers of A for each probe: the least for which hard spectra are not biased."""
+
+GROUPS = 8
+"""Probes are left out in at most so many groups, which bounds the work beside the products."""
+
+GAP_SHARE = 0.05
+"""Part of the distance between the two quadrature rules that enters the standard error."""
+
+LIMIT_SPREAD = 2.5
+"""Factor on the spread in the upper limit, as `LEFT_OUT_SPREAD`; larger, for the values are skewed:
+what no probe has met is missing from all of them."""
+
+FEWEST_PROBES = 6
+"""With fewer probes no standard error and no upper limit is given."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Logarithm:
+    """log B = log(floor) I + U diag(excess) U^T in coordinates."""
+
+    excess: Tensor
+    vectors: Tensor
+
+    def form(self, points: Tensor) -> Tensor:
+        """x^T U diag(excess) U^T x for columns x (b, m, k), which may lack zeros at their end."""
+        inside = self.vectors[:, : points.shape[1]].mT @ points
+        return (inside.square() * self.excess[:, :, None]).sum(1)
+
+
+@torch.no_grad()
+def krylov_logdet(
+    operator: SymmetricOperator,
+    products: int,
+    *,
+    depth: int | None = None,
+    floor: float = 0.0,
+    generator: torch.Generator | None = None,
+) -> LogDeterminant:
+    """Estimate log det A from a budget of products.
+
+    Parameters
+    ----------
+    operator : SymmetricOperator
+        The matrices A, b of them, n x n, positive definite.
+    products : int
+        Most products to spend on each matrix, at least 4 and less than n; those that do not make
+        up another probe are not spent.
+    depth : int, optional
+        Powers of A for each probe, at least 2; by default 8, and less below n = 128. The number of
+        probes is products // depth.
+    floor : float
+        No eigenvalue lies below it: 1 for A = J^T J + I. With 0 there is no lower bound, and
+        quadrature from above only.
+    generator : torch.Generator, optional
+        Source of the probes.
+
+    Returns
+    -------
+    LogDeterminant
+        Without gradient.
+
+    Raises
+    ------
+    ArgumentError
+        If a matrix is found to have an eigenvalue that is not positive, or below the floor.
+    """
+    count, depth = _plan(operator.size, products, depth)
+    if not 0 <= floor < float("inf"):
+        raise ArgumentError(f"floor must be finite and at least 0, got {floor}")
+    start = draw_probes(operator, count, "normal", generator)
+    space = block_lanczos(operator, start, depth, generator)
+    scaled = operator.size / space.start.square().sum(1)
+    points = space.start
+
+    gauss = _gauss(space, floor)
+    above = scaled * gauss.form(points)
+    values = above
+    base = _left_out(space, scaled, floor)
+    lower = gap = None
+    if floor > 0:
+        radau = _nystrom_from_all(space, floor)
+        below = scaled * (radau.form(points) + math.log(floor) * points.square().sum(1))
+        weight = _extrapolation(space, floor, scaled, above, below)
+        values = weight * above + (1 - weight) * below
+        gap = (above - below).mean(1).clamp_min(0)
+        # Rounding moves each of the eigenvalues by about the resolution times the largest.
+        rounding = space.resolution * radau.excess.shape[1] * radau.excess.amax(1).exp()
+        lower = radau.excess.sum(1) + operator.size * math.log(floor) - rounding
+    estimates = base + values
+
+    value = estimates.mean(1)
+    if lower is not None:
+        value = torch.maximum(value, lower)
+    error = upper = None
+    if count >= FEWEST_PROBES:
+        error = estimates.std(1) * (LEFT_OUT_SPREAD * two_sigma_factor(count) / count**0.5)
+        bias = gap if gap is not None else torch.zeros_like(error)
+        error = torch.hypot(error, GAP_SHARE * bias)
+        most = base + above
+        quantile = LIMIT_SPREAD * student_quantile(0.99, count - 1)
+        upper = most.mean(1) + quantile * most.std(1) / count**0.5
+    dtype = operator.dtype
+    return LogDeterminant(
+        value=value.to(dtype),
+        standard_error=None if error is None else error.to(dtype),
+        lower=None if lower is None else lower.to(dtype),
+        upper=None if upper is None else upper.to(dtype),
+        products=count * depth,
+        method="krylov",
+        probes=count,
+        depth=depth,
+        gap=None if gap is None else gap.to(dtype),
+    )
+
+
+def _plan(size: int, products: int, depth: int | None) -> tuple[int, int]:
+    """Number of probes and depth."""
+    check_count("products", products, 4)
+    if size < 6:
+        raise ArgumentError(f"operator must have a size of at least 6 for probing, got {size}")
+    if depth is None:
+        # Where the space is a good part of all dimensions, probes are worth more than depth.
+        depth = max(2, min(DEPTH, products // 2, size // 16))
+    check_count("depth", depth, 2)
+    # The space, with what A maps it to, has to fit.
+    count = min(products // depth, size // (depth + 1))
+    if count < 2:
+        raise ArgumentError(
+            f"products must allow two probes to depth {depth} in {size} dimensions, got {products}"
+        )
+    return count, depth
+
+
+def _gauss(space: BlockKrylov, floor: float) -> _Logarithm:
+    """Logarithm of A compressed to the space: by Jensen's inequality the form lies above."""
+    inner = space.matrix.shape[2]
+    compressed = space.matrix[:, :inner]
+    values, vectors = torch.linalg.eigh(0.5 * (compressed + compressed.mT))
+    least = values[:, 0]
+    slack = 10 * space.resolution * values[:, -1]
+    if bool((least <= 0).any()) or bool((least < floor - slack).any()):
+        wanted = f"no eigenvalue below floor = {floor:g}" if floor > 0 else "positive eigenvalues"
+        raise ArgumentError(
+            f"operator must have {wanted}, but has a Ritz value of {least.min():.6g}"
+        )
+    return _Logarithm(values.clamp_min(floor).log(), vectors)
+
+
+def _nystrom_from_all(space: BlockKrylov, floor: float) -> _Logarithm:
+    """Logarithm of floor I + N, N <= A - floor I the Nystrom approximation from all probes."""
+    outer, inner = space.matrix.shape[1:]
+    basis = torch.eye(outer, inner, dtype=torch.float64, device=space.matrix.device)
+    return _nystrom(space, basis.expand(space.matrix.shape[0], -1, -1), floor)
+
+
+def _nystrom(space: BlockKrylov, basis: Tensor, floor: float | Tensor) -> _Logarithm:
+    """Logarithm of the Nystrom approximation from the columns of a basis (b, m, r).
+
+    With Y the basis and F = (A - floor I) Y, N = F (Y^T F)^+ F^T.
+    """
+    shift = torch.as_tensor(floor, dtype=torch.float64, device=basis.device).reshape(-1, 1, 1)
+    image = _apply(space, basis) - shift * basis
+    core = basis.mT @ image
+    values, vectors = torch.linalg.eigh(0.5 * (core + core.mT))
+    kept = values > 2 * space.resolution * values[:, -1:].abs()
+    root = torch.where(kept, values, 1.0).rsqrt() * kept
+    factor = image @ (vectors * root[:, None, :])
+    sizes, turn = torch.linalg.eigh(factor.mT @ factor)
+    sizes = sizes.clamp_min(torch.finfo(sizes.dtype).tiny)
+    # log(floor + s) - log(floor) for the eigenvalues s of N.
+    return _Logarithm((sizes / shift[:, :, 0]).log1p(), factor @ (turn * sizes.rsqrt()[:, None, :]))
+
+
+def _left_out(space: BlockKrylov, scaled: Tensor, floor: float) -> Tensor:
+    """Return log det B_i - n / |w_i|^2 w_i^T log B_i w_i for each probe, shape (b, p)."""
+    every = torch.arange(space.probes, device=space.start.device)
+    parts = []
+    for group in torch.tensor_split(every, min(space.probes, GROUPS)):
+        others = every[(every[:, None] != group).all(1)]
+        basis = _krylov_basis(space, space.start[:, :, others])
+        shift: float | Tensor = floor
+        if floor == 0:
+            # Any reference below the other probes' Ritz values will do.
+            shift = 0.5 * _least_ritz_value(space, basis)
+        approximation = _nystrom(space, basis, shift)
+        form = approximation.form(space.start[:, :, group])
+        parts.append(approximation.excess.sum(1, keepdim=True) - scaled[:, group] * form)
+    return torch.cat(parts, 1)
+
+
+def _krylov_basis(space: BlockKrylov, start: Tensor) -> Tensor:
+    """Coordinates of an orthonormal basis of the Krylov space of fewer start vectors.
+
+    A column is zero where the space has stopped growing.
+    """
+    block = _orthonormal_columns(_pad(space, start), space.resolution)
+    basis = block
+    for _ in range(space.depth - 1):
+        image = _apply(space, block)
+        scale = image.norm(dim=1).amax(1)
+        for _ in range(2):
+            image = image - basis @ (basis.mT @ image)
+        block = _orthonormal_columns(image, space.resolution * scale)
+        basis = torch.cat([basis, block], 2)
+    return basis
+
+
+def _orthonormal_columns(matrix: Tensor, threshold: float | Tensor) -> Tensor:
+    """Left singular vectors, those below the threshold set to zero."""
+    vectors, values, _ = torch.linalg.svd(matrix, full_matrices=False)
+    least = torch.as_tensor(threshold, dtype=values.dtype, device=values.device).reshape(-1, 1)
+    result: Tensor = vectors * (values > least)[:, None, :]
+    return result
+
+
+def _least_ritz_value(space: BlockKrylov, basis: Tensor) -> Tensor:
+    """Smallest eigenvalue of A compressed to the basis, shape (b,)."""
+    core = basis.mT @ _apply(space, basis)
+    # Columns of zeros stand for nothing: they get a value that is not the smallest.
+    missing = (basis.square().sum(1) < 0.5) * core.diagonal(dim1=1, dim2=2).amax(1, keepdim=True)
+    values: Tensor = torch.linalg.eigvalsh(0.5 * (core + core.mT) + torch.diag_embed(missing))
+    return values[:, 0]
+
+
+def _extrapolation(
+    space: BlockKrylov, floor: float, scaled: Tensor, above: Tensor, below: Tensor
+) -> Tensor:
+    """Weight of the upper rule such that the errors cancel, shape (b, 1).
+
+    If from one depth to the next the errors of the two rules keep a ratio -c, the upper falls by c
+    times what the lower rises. c lies between 1 and 4 for all spectra tried; the limit also keeps
+    rounding from deciding it once both have converged.
+    """
+    earlier = space.part(space.depth - 1)
+    points = space.start
+    gauss = scaled * _gauss(earlier, floor).form(points)
+    radau = scaled * (
+        _nystrom_from_all(earlier, floor).form(points) + math.log(floor) * points.square().sum(1)
+    )
+    fall = (gauss - above).mean(1, keepdim=True)
+    rise = (below - radau).mean(1, keepdim=True)
+    ratio = (fall / rise.clamp_min(torch.finfo(rise.dtype).tiny)).clamp(1.0, 4.0)
+    return 1 / (1 + ratio)
+
+
+def _apply(space: BlockKrylov, vectors: Tensor) -> Tensor:
+    """Coordinates of A times vectors (b, m, k) that lie in the part where A is known."""
+    return space.matrix @ vectors[:, : space.matrix.shape[2]]
+
+
+def _pad(space: BlockKrylov, start: Tensor) -> Tensor:
+    """Coordinates (b, m, k) of start vectors (b, p, k)."""
+    rest = space.matrix.shape[1] - space.probes
+    return torch.nn.functional.pad(start, (0, 0, 0, rest))

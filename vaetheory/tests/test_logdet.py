@@ -1,0 +1,217 @@
+"""Log-determinants from products against exact ones."""
+
+import pytest
+import torch
+from decoders import Affine, Curved, normal
+from spectra import decaying, operator_with, random_spd
+from torch import Tensor
+
+from vaetheory.errors import ArgumentError, ArgumentTypeError
+from vaetheory.jacobian import Jacobian
+from vaetheory.logdet import jacobian_logdet, logdet
+from vaetheory.logdet.block_lanczos import block_lanczos
+from vaetheory.metric import DecoderMetric
+from vaetheory.operators import FunctionOperator, MatrixOperator
+from vaetheory.trace import draw_probes
+
+SIZE = 300
+
+
+@pytest.fixture
+def operator() -> FunctionOperator:
+    return operator_with(decaying(SIZE), batch=200)
+
+
+def test_exact_with_its_gradient(generator: torch.Generator) -> None:
+    matrix = random_spd(3, 6, generator).requires_grad_()
+
+    def value(matrix: Tensor) -> Tensor:
+        return logdet(MatrixOperator(0.5 * (matrix + matrix.mT))).value
+
+    torch.testing.assert_close(value(matrix), torch.linalg.slogdet(matrix).logabsdet)
+    assert torch.autograd.gradcheck(value, matrix)
+
+
+def test_the_krylov_basis(generator: torch.Generator) -> None:
+    operator = MatrixOperator(random_spd(3, 40, generator))
+    start = draw_probes(operator, 4, "normal", generator)
+    space = block_lanczos(operator, start, 5, generator)
+    identity = torch.eye(24, dtype=torch.float64, device=operator.device).expand(3, -1, -1)
+    torch.testing.assert_close(space.basis.mT @ space.basis, identity, atol=1e-12, rtol=0)
+    torch.testing.assert_close(space.basis[:, :, :4] @ space.start, start.mT)
+    image = operator.matrix @ space.basis[:, :, :20]
+    torch.testing.assert_close(space.basis @ space.matrix, image, atol=1e-12, rtol=0)
+
+
+def test_the_krylov_basis_of_an_invariant_space(generator: torch.Generator) -> None:
+    factor = normal((1, 3, 40), generator)
+    identity = torch.eye(40, dtype=torch.float64, device=factor.device)
+    operator = MatrixOperator(factor.mT @ factor + identity)
+    space = block_lanczos(operator, draw_probes(operator, 4, "normal", generator), 5, generator)
+    small = torch.eye(24, dtype=torch.float64, device=factor.device)
+    torch.testing.assert_close((space.basis.mT @ space.basis)[0], small, atol=1e-12, rtol=0)
+    image = operator.matrix @ space.basis[:, :, :20]
+    torch.testing.assert_close(space.basis @ space.matrix, image, atol=1e-9, rtol=0)
+
+
+def test_estimates_are_unbiased_and_their_errors_true(
+    operator: FunctionOperator, generator: torch.Generator
+) -> None:
+    exact = decaying(SIZE).log().sum()
+    estimate = logdet(operator, 128, floor=1.0, generator=generator)
+    assert (estimate.method, estimate.probes, estimate.depth) == ("krylov", 16, 8)
+    assert estimate.products == 128
+    error = estimate.value - exact
+    assert error.mean().abs() < 4 * error.std() / operator.batch**0.5
+    assert error.abs().median() < 0.006 * exact
+    assert estimate.standard_error is not None
+    assert 0.9 <= (error.abs() <= 2 * estimate.standard_error).double().mean() <= 0.99
+    assert estimate.lower is not None
+    assert (estimate.lower <= exact).all()
+    assert estimate.upper is not None
+    assert (estimate.upper < exact).double().mean() <= 0.01
+    assert estimate.gap is not None
+    assert (estimate.gap >= 0).all()
+
+
+def test_without_a_floor(generator: torch.Generator) -> None:
+    eigenvalues = decaying(SIZE) - 0.9
+    operator = operator_with(eigenvalues, batch=100)
+    estimate = logdet(operator, 128, generator=generator)
+    exact = eigenvalues.log().sum()
+    error = estimate.value - exact
+    assert estimate.lower is None
+    assert estimate.gap is None
+    assert estimate.standard_error is not None
+    assert error.mean().abs() < 4 * error.std() / operator.batch**0.5
+    assert (error.abs() <= 2 * estimate.standard_error).double().mean() >= 0.9
+    assert estimate.upper is not None
+    assert (estimate.upper < exact).double().mean() <= 0.01
+
+
+def test_the_floor_may_be_any_positive_number(generator: torch.Generator) -> None:
+    one = operator_with(decaying(SIZE), batch=5)
+    scaled = operator_with(7.0 * decaying(SIZE), batch=5)
+    sources = [torch.Generator(one.device).manual_seed(3) for _ in range(2)]
+    first = logdet(one, 64, floor=1.0, generator=sources[0])
+    second = logdet(scaled, 64, floor=7.0, generator=sources[1])
+    shift = SIZE * torch.tensor(7.0, dtype=torch.float64).log()
+    torch.testing.assert_close(second.value, first.value + shift)
+    assert first.lower is not None
+    assert first.upper is not None
+    torch.testing.assert_close(second.lower, first.lower + shift)
+    torch.testing.assert_close(second.upper, first.upper + shift)
+
+
+def test_low_rank_plus_identity_is_exact(generator: torch.Generator) -> None:
+    factor = normal((3, 5, 100), generator)
+    identity = torch.eye(100, dtype=torch.float64, device=factor.device)
+    matrix = factor.mT @ factor + identity
+    estimate = logdet(MatrixOperator(matrix), 64, floor=1.0, generator=generator)
+    exact = torch.linalg.slogdet(matrix).logabsdet
+    torch.testing.assert_close(estimate.value, exact)
+    torch.testing.assert_close(estimate.lower, exact)
+    torch.testing.assert_close(estimate.upper, exact)
+
+
+def test_few_probes_give_no_standard_error(operator: FunctionOperator) -> None:
+    estimate = logdet(operator, 32, floor=1.0)
+    assert estimate.probes == 4
+    assert estimate.standard_error is None
+    assert estimate.upper is None
+    assert estimate.lower is not None
+
+
+def test_single_precision(generator: torch.Generator) -> None:
+    exact = decaying(SIZE).log().sum()
+    operator = operator_with(decaying(SIZE), batch=20, dtype=torch.float32)
+    estimate = logdet(operator, 128, floor=1.0, generator=generator)
+    assert estimate.value.dtype == torch.float32
+    assert (estimate.value - exact).abs().median() < 0.01 * exact
+    assert estimate.lower is not None
+    assert (estimate.lower <= exact).all()
+
+
+@pytest.mark.parametrize("products", [4, 7, 15, 33, 59])
+def test_any_budget_is_kept(products: int, generator: torch.Generator) -> None:
+    spent = []
+
+    def multiply(vectors: Tensor) -> Tensor:
+        spent.append(vectors.shape[1])
+        return vectors * decaying(60)
+
+    operator = FunctionOperator(multiply, 1, 60, torch.float64)
+    estimate = logdet(operator, products, floor=1.0, generator=generator)
+    assert sum(spent) == estimate.products <= products
+    assert torch.isfinite(estimate.value).all()
+
+
+def test_decoder_metric(generator: torch.Generator) -> None:
+    decoder = Curved(40, (50,), generator)
+    z = normal((2, 40), generator)
+    metric = DecoderMetric(decoder, z)
+    exact = logdet(metric)
+    estimate = logdet(metric, 32, floor=1.0, generator=generator)
+    # The decoder has eight hidden units: the identity plus rank eight.
+    torch.testing.assert_close(estimate.value, exact.value.detach())
+    assert exact.value.requires_grad
+
+
+def test_square_and_tall_jacobians(generator: torch.Generator) -> None:
+    for outputs in (6, 9):
+        decoder = Affine(6, outputs, generator)
+        matrix = decoder.weight
+        jacobian = Jacobian(decoder, normal((3, 6), generator))
+        exact = 0.5 * torch.linalg.slogdet(matrix.mT @ matrix).logabsdet
+        estimate = jacobian_logdet(jacobian)
+        assert estimate.method == "exact"
+        torch.testing.assert_close(estimate.value, exact.expand(3))
+
+
+def test_jacobian_by_products(generator: torch.Generator) -> None:
+    identity = torch.eye(80, dtype=torch.float64, device=generator.device)
+    matrix = identity + 0.3 * normal((80, 80), generator) / 80**0.5
+    jacobian = Jacobian(lambda z: z @ matrix.mT, normal((60, 80), generator))
+    estimate = jacobian_logdet(jacobian, 64, generator=generator)
+    exact = torch.linalg.slogdet(matrix).logabsdet
+    assert estimate.standard_error is not None
+    assert estimate.method == "krylov"
+    error = estimate.value - exact
+    assert error.mean().abs() < 4 * error.std() / 60**0.5
+    least = float(torch.linalg.svdvals(matrix)[-1])
+    bounded = jacobian_logdet(jacobian, 64, floor=0.99 * least, generator=generator)
+    assert bounded.lower is not None
+    assert (bounded.lower <= exact).all()
+
+
+def test_gradient_of_the_exact_jacobian_logdet(generator: torch.Generator) -> None:
+    decoder = Curved(3, (4,), generator)
+    z = normal((2, 3), generator).requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda z, *_: jacobian_logdet(Jacobian(decoder, z)).value, (z, *decoder.parameters())
+    )
+
+
+def test_bad_arguments(operator: FunctionOperator, generator: torch.Generator) -> None:
+    with pytest.raises(ArgumentTypeError, match="operator must be a SymmetricOperator, got str"):
+        logdet("A")  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="method must be one of 'auto'"):
+        logdet(operator, method="lanczos")  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="floor must be finite and at least 0, got -1"):
+        logdet(operator, 64, floor=-1.0)
+    with pytest.raises(ArgumentError, match="no eigenvalue below floor = 2, but has a Ritz value"):
+        logdet(operator_with(torch.full((SIZE,), 1.5)), 64, floor=2.0)
+    with pytest.raises(ArgumentError, match="operator must have positive eigenvalues"):
+        logdet(operator_with(decaying(SIZE) - 50), 64)
+    with pytest.raises(ArgumentError, match="operator must give finite products"):
+        logdet(operator_with(torch.full((SIZE,), torch.nan)), 64)
+    with pytest.raises(ArgumentError, match="operator must be positive definite"):
+        logdet(operator_with(torch.tensor([1.0, -1.0])))
+    with pytest.raises(ArgumentError, match="products must allow two probes to depth 40"):
+        logdet(operator, 64, depth=40)
+    wide = Jacobian(lambda z: z[:, :2], normal((1, 3), generator))
+    with pytest.raises(ArgumentError, match="jacobian must have at least as many outputs"):
+        jacobian_logdet(wide)
+    flat = Jacobian(lambda z: z * torch.tensor([1.0, 1.0, 0.0]), normal((1, 3), generator))
+    with pytest.raises(ArgumentError, match="jacobian must have full rank"):
+        jacobian_logdet(flat)
