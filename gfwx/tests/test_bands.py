@@ -16,7 +16,8 @@ from strategies import DTYPES, content
 from vectors import cases
 
 import gfwx
-from gfwx import memory, scratch
+from gfwx import Header, Intent, memory, scratch
+from gfwx.layout import layout_of
 
 RING_BYTES = memory.RING_BYTES
 ENCODERS = ("fast", "contextual", "high-bitrate")
@@ -100,3 +101,10 @@ def test_malformed_block_in_any_band(counts: list[int]) -> None:
             with pytest.raises(gfwx.MalformedError):
                 gfwx.decode(damaged, threads=threads)
     assert min(counts) > 1
+
+
+def test_a_wide_and_low_mosaic_takes_memory_in_proportion() -> None:
+    header = Header(1 << 19, 3, bit_depth=16, intent=Intent.BAYER_RGGB)
+    for workers in (1, 4):
+        used = memory.memory_for(layout_of(header), 4, workers, shares_bands=True)
+        assert used.size < 3.5 * header.width * header.height

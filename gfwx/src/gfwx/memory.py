@@ -41,7 +41,7 @@ class Memory:
     itemsize : int
         Bytes of a coefficient.
     workers : int
-        Threads, each of which gets a place in `places`.
+        Threads, each of which gets a place in `places`, if there are so many bands.
     shares_bands : bool
         Whether there is a ring of bands for all threads, else a band of each thread's own.
     copies_parents : bool
@@ -93,10 +93,9 @@ class Memory:
             groups = 1 if workers == 1 else workers + 1
             self.group = max(1, (most - 2) // groups)
             self.ring = min(groups * self.group + 2, len(self.bands))
-        else:
-            workers = min(workers, len(self.bands))
+        workers = min(workers, len(self.bands))
         pairs = ceil_div(min(self.ring * self.band_rows, rows + 1), 2)
-        quarter_rows = min(self.band_rows, rows) + MARGIN if layout.is_bayer else 0
+        quarter_rows = min(self.band_rows + MARGIN, rows) if layout.is_bayer else 0
         coarse_size = _aligned(layout.coarse_size * layout.planes)
         fine_stride = pairs * layout.pair_size
         fine_size = _aligned(fine_stride * layout.planes)
