@@ -118,6 +118,8 @@ def lint(session: nox.Session) -> None:
     install(session, "ruff", "cython-lint", "mypy")
     # Typed libraries that the code uses; mypy takes the untyped and the heavy ones as they come.
     install(session, "hypothesis", "nox", "numpy", "pillow", "pytest", "rich")
+    if "vaetheory" in packages:
+        install(session, "torch")
     session.run("ruff", "check", *files)
     session.run("ruff", "format", "--check", *files)
     session.run("cython-lint", *packages)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -38,5 +39,6 @@ def mean_over_processes(mean: Tensor, count: int, group: ProcessGroup | None) ->
     from torch.distributed.nn import functional
 
     part = torch.cat([count * mean.flatten(), mean.new_tensor([count])])
-    whole: Tensor = functional.all_reduce(part, group=group)  # type: ignore[no-untyped-call]
+    all_reduce: Callable[..., Tensor] = functional.all_reduce
+    whole = all_reduce(part, group=group)
     return (whole[:-1] / whole[-1]).reshape(mean.shape)
