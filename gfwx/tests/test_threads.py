@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -161,6 +162,7 @@ def test_work_while_the_interpreter_exits() -> None:
 
 
 def take_turns(count: int, group: int, ring: int, workers: int) -> None:
+    prepared: set[int] = set()
     made: set[int] = set()
     used: set[int] = set()
 
@@ -174,11 +176,13 @@ def take_turns(count: int, group: int, ring: int, workers: int) -> None:
         made.update(numbers)
 
     def second(numbers: range) -> None:
+        assert prepared == set(range(3))
         for number in numbers:
             assert made.issuperset(neighbors(number))
         used.update(numbers)
 
-    thread_pool.run_in_turn(first, second, count, group, ring, workers)
+    before = [partial(prepared.add, number) for number in range(3)]
+    thread_pool.run_in_turn(before, first, second, count, group, ring, workers)
     assert made == used == set(range(count))
 
 

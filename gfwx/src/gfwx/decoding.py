@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -82,12 +83,20 @@ def decode_picture(
             reader.read(queue, memory.before_copy, workers)
         if contextual and not alone:
             coefficients[memory.parents] = coefficients[memory.coarse]
-        threads.run(join, threads.bands(parts, workers, 1), workers)
+        pieces = threads.bands(parts, workers, 1)
         if alone:
+            threads.run(join, pieces, workers)
             make_bands(range(1))
         else:
+            # Planes seldom share out evenly: who has none left decodes the first bands already.
             threads.run_in_turn(
-                decode_bands, make_bands, len(memory.bands), memory.group, memory.ring, workers
+                [partial(join, piece) for piece in pieces],
+                decode_bands,
+                make_bands,
+                len(memory.bands),
+                memory.group,
+                memory.ring,
+                workers,
             )
 
 

@@ -10,6 +10,7 @@ import operator
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from enum import Enum
 from itertools import pairwise
 from threading import Condition, Lock
 from typing import Final, TypeVar
@@ -21,6 +22,13 @@ Result = TypeVar("Result")
 
 LARGE_PICTURE: Final = 1 << 18
 """Samples from which ``threads=None`` takes all cores: below, starting them costs more."""
+
+
+class _Step(Enum):
+    BEFORE = 0
+    FIRST = 1
+    SECOND = 2
+
 
 _pool: ThreadPoolExecutor | None = None
 _pool_size = 0
@@ -111,6 +119,7 @@ def run(function: Callable[[Item], Result], items: Sequence[Item], threads: int)
 
 
 def run_in_turn(
+    before: Sequence[Callable[[], None]],
     first: Callable[[range], None],
     second: Callable[[range], None],
     count: int,
@@ -126,6 +135,8 @@ def run_in_turn(
 
     Parameters
     ----------
+    before : sequence of callable
+        What must have ended before ``second`` begins for the first time.
     first, second : callable
         Take some numbers that follow each other. Their exceptions reach the caller.
     count : int
@@ -143,40 +154,44 @@ def run_in_turn(
     second_starts = range(count) if threads > 1 else [max(start - 1, 0) for start in starts]
     firsts, seconds = _pieces(starts, count), _pieces(second_starts, count)
     first_of, second_of = _places(firsts), _places(seconds)
-    tasks: list[tuple[bool, int]] = []  # whether it is of the second function, and which
+    tasks = [(_Step.BEFORE, index) for index in range(len(before))]
     begun = 0
     for index, numbers in enumerate(seconds):
         while begun < len(firsts) and firsts[begun][-1] - ring < max(0, numbers[0] - 1):
-            tasks.append((False, begun))
+            tasks.append((_Step.FIRST, begun))
             begun += 1
-        tasks.append((True, index))
-    ended: set[tuple[bool, int]] = set()
+        tasks.append((_Step.SECOND, index))
+    prepared = set(tasks[: len(before)])
+    ended: set[tuple[_Step, int]] = set()
     failed = False
     changed = Condition()
 
-    def needed(is_second: bool, index: int) -> list[tuple[bool, int]]:
-        if is_second:
+    def needed(step: _Step, index: int) -> set[tuple[_Step, int]]:
+        if step is _Step.SECOND:
             numbers = seconds[index]
-            return [(False, n) for n in first_of[max(numbers[0] - 1, 0) : numbers[-1] + 2]]
-        before, last_before = firsts[index][0] - ring, firsts[index][-1] - ring
-        if last_before < 0:  # there was nothing in its place in the ring
-            return []
-        return [(True, n) for n in second_of[max(before - 1, 0) : last_before + 2]]
+            made = first_of[max(numbers[0] - 1, 0) : numbers[-1] + 2]
+            return prepared | {(_Step.FIRST, n) for n in made}
+        if step is _Step.BEFORE or firsts[index][-1] < ring:
+            return set()  # there was nothing in its place in the ring
+        oldest, newest = firsts[index][0] - ring, firsts[index][-1] - ring
+        return {(_Step.SECOND, n) for n in second_of[max(oldest - 1, 0) : newest + 2]}
 
-    def carry_out(task: tuple[bool, int]) -> None:
+    def carry_out(task: tuple[_Step, int]) -> None:
         # What a task needs stands before it, so that somebody has begun it.
         nonlocal failed
-        is_second, index = task
-        needs = needed(is_second, index)
+        step, index = task
+        needs = needed(step, index)
         with changed:
             changed.wait_for(lambda: failed or ended.issuperset(needs))
         if failed:
             return
         try:
-            if is_second:
-                second(seconds[index])
-            else:
+            if step is _Step.BEFORE:
+                before[index]()
+            elif step is _Step.FIRST:
                 first(firsts[index])
+            else:
+                second(seconds[index])
         except BaseException:
             failed = True
             raise

@@ -104,6 +104,19 @@ cdef inline void skip_bits(BitReader* reader, int n) noexcept nogil:
     reader.count -= n
 
 
+cdef inline BitReader reader_at(const uint8_t* data, int64_t words, int64_t bit) noexcept nogil:
+    """Reader of so many words that goes on from a bit in them."""
+    cdef BitReader reader = reader_of(data + 4 * (bit >> 5), words - (bit >> 5))
+    refill(&reader)
+    skip_bits(&reader, bit & 31)
+    return reader
+
+
+cdef inline int64_t bits_read(const BitReader* reader, int64_t words) noexcept nogil:
+    """Where a reader of so many words stands: the reverse of reader_at."""
+    return 32 * (words - reader.words) - reader.count
+
+
 cdef inline bint overrun(const BitReader* reader) noexcept nogil:
     """Whether more bits were used than there are."""
     return reader.words < 0 and -32 * reader.words > reader.count

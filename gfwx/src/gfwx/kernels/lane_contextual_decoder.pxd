@@ -8,7 +8,7 @@ from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
 
 from gfwx.kernels.adaptive cimport CONTEXTUAL, LOSSLESS, Pass, saturated_square, start_pass
-from gfwx.kernels.bits cimport BitReader, overrun, reader_of, refill, skip_bits
+from gfwx.kernels.bits cimport BitReader, bits_read, overrun, reader_at, reader_of
 from gfwx.kernels.blocks cimport (
     Block, Level, block_at, dc_place, mark_zeros, pass_length, row_length, row_start,
 )
@@ -51,17 +51,6 @@ cdef inline void hold(ContextualLanes* lanes, int l, int64_t bit) noexcept nogil
     lanes.high[l] = lanes.low[l] = 0
 
 
-cdef inline BitReader reader_at(const Lane* lane, int64_t bit) noexcept nogil:
-    cdef BitReader reader = reader_of(lane.data + 4 * (bit >> 5), lane.words - (bit >> 5))
-    refill(&reader)
-    skip_bits(&reader, bit & 31)
-    return reader
-
-
-cdef inline int64_t bit_of(const Lane* lane, const BitReader* reader) noexcept nogil:
-    return 32 * (lane.words - reader.words) - reader.count
-
-
 cdef inline bint begin_lane(
     const Lane* lane, ContextualLanes* lanes, int l, const Block* block,
     coefficient_t* coefficients,
@@ -75,11 +64,11 @@ cdef inline bint begin_lane(
     if block.has_dc:
         if bits_used(lanes, l) > 32 * lane.words:
             return False
-        reader = reader_at(lane, bits_used(lanes, l))
+        reader = reader_at(lane.data, lane.words, bits_used(lanes, l))
         if not get_signed(&reader, 4, &dc) or overrun(&reader):
             return False
         coefficients[dc_place(block)] = <coefficient_t>dc
-        hold(lanes, l, bit_of(lane, &reader))
+        hold(lanes, l, bits_read(&reader, lane.words))
     return True
 
 
@@ -94,7 +83,7 @@ cdef inline bint take_event(
     value[0] = 0
     if bit > 32 * lane.words:
         return False
-    reader = reader_at(lane, bit)
+    reader = reader_at(lane.data, lane.words, bit)
     state.run_bits = <int>lanes.run_bits[l]
     state.run_read = lanes.pending[l] > 0
     state.run = lanes.pending[l] - 1 if state.run_read else 0
@@ -114,7 +103,7 @@ cdef inline bint take_event(
     lanes.run_bits[l] = <uint32_t>state.run_bits
     # A run beyond the end of the pass may be shortened.
     lanes.pending[l] = min(state.run, <uint32_t>LONGEST_RUN) + 1 if state.run_read else 0
-    hold(lanes, l, bit_of(lane, &reader))
+    hold(lanes, l, bits_read(&reader, lane.words))
     return True
 
 

@@ -12,7 +12,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from gfwx.kernels.adaptive cimport FAST, HIGH_BITRATE, Pass, start_pass
-from gfwx.kernels.bits cimport BitReader, overrun, reader_of, refill, skip_bits
+from gfwx.kernels.bits cimport BitReader, bits_read, overrun, reader_at, reader_of
 from gfwx.kernels.blocks cimport (
     Block, Level, block_at, dc_place, mark_zeros, pass_length, row_length, row_start,
 )
@@ -57,17 +57,6 @@ cdef inline void park(Lanes* lanes, int l, int64_t base) noexcept nogil:
     lanes.limit[l] = 0
     lanes.now.mean[l] = lanes.now.square[l] = lanes.now.run_bits[l] = lanes.now.bit[l] = 0
     lanes.first_threshold[l] = 100
-
-
-cdef inline BitReader reader_at(const Lane* lane, int64_t bit) noexcept nogil:
-    cdef BitReader reader = reader_of(lane.data + 4 * (bit >> 5), lane.words - (bit >> 5))
-    refill(&reader)
-    skip_bits(&reader, bit & 31)
-    return reader
-
-
-cdef inline int64_t bit_of(const Lane* lane, const BitReader* reader) noexcept nogil:
-    return 32 * (lane.words - reader.words) - reader.count
 
 
 cdef inline void fetch_rows(
@@ -127,11 +116,11 @@ cdef inline bint begin_pass(
     while lane.component < lane.level.component_count:
         lane.block = block_at(&lane.level, lane.index, lane.component)
         if lane.block.has_dc:
-            reader = reader_at(lane, bit)
+            reader = reader_at(lane.data, lane.words, bit)
             if not get_signed(&reader, 4, &dc) or overrun(&reader):
                 return False
             coefficients[dc_place(&lane.block)] = <coefficient_t>dc
-            bit = bit_of(lane, &reader)
+            bit = bits_read(&reader, lane.words)
         n = pass_length(&lane.block)
         if n > 0:
             state = start_pass(
@@ -195,7 +184,7 @@ cdef inline bint take_events(
         return False
     # What the step wrote, beyond the end maybe, is nothing.
     memset(memory + place, 0, (lanes.now.place[l] - place) * sizeof(coefficient_t))
-    reader = reader_at(lane, bit)
+    reader = reader_at(lane.data, lane.words, bit)
     state.mean = lanes.before.mean[l]
     state.square = lanes.before.square[l]
     state.run_bits = <int>lanes.before.run_bits[l]
@@ -206,7 +195,7 @@ cdef inline bint take_events(
             return False
     if overrun(&reader):
         return False
-    lanes.now.bit[l] = <uint32_t>bit_of(lane, &reader)
+    lanes.now.bit[l] = <uint32_t>bits_read(&reader, lane.words)
     lanes.now.place[l] = <int32_t>place
     lanes.now.mean[l] = state.mean
     lanes.now.square[l] = state.square
