@@ -157,9 +157,9 @@ def test_any_number_of_layers_and_channels(intent: str, channels: int, layers: i
 def test_a_noisy_layer_among_flat_ones_is_seen() -> None:
     image = np.zeros((9, 64, 64, 1), np.uint8)
     flat = gfwx.Header(width=64, height=64, layers=9, channels=1, intent=gfwx.Intent.MONO)
-    assert choose(image, flat, None) == ("fast", None)
+    assert choose(image, flat, None, 1) == ("fast", None)
     image[:] = np.random.default_rng(0).integers(0, 256, (64, 64, 1), np.uint8)
-    assert choose(image, flat, None) == ("high-bitrate", None)
+    assert choose(image, flat, None, 1) == ("high-bitrate", None)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -159,36 +158,3 @@ def test_work_while_the_interpreter_exits() -> None:
         [sys.executable, "-c", LATE], check=True, timeout=60, capture_output=True, text=True
     )
     assert done.stdout.split() == ["done", "done"], done.stderr
-
-
-def take_turns(count: int, group: int, ring: int, workers: int) -> None:
-    prepared: set[int] = set()
-    made: set[int] = set()
-    used: set[int] = set()
-
-    def neighbors(number: int) -> range:
-        return range(max(number - 1, 0), min(number + 2, count))
-
-    def first(numbers: range) -> None:
-        for number in numbers:
-            if number >= ring:
-                assert used.issuperset(neighbors(number - ring))
-        made.update(numbers)
-
-    def second(numbers: range) -> None:
-        assert prepared == set(range(3))
-        for number in numbers:
-            assert made.issuperset(neighbors(number))
-        used.update(numbers)
-
-    before = [partial(prepared.add, number) for number in range(3)]
-    thread_pool.run_in_turn(before, first, second, count, group, ring, workers)
-    assert made == used == set(range(count))
-
-
-@pytest.mark.parametrize("workers", [1, 2, 3])
-@pytest.mark.parametrize("group", [1, 2, 4])
-def test_run_in_turn_keeps_neighbors_in_the_ring(group: int, workers: int) -> None:
-    for count in range(1, 14):
-        for ring in range(group + 2, 3 * group + 4):
-            take_turns(count, group, min(ring, count), workers)

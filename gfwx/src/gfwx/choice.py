@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gfwx import transforms
+from gfwx import threads, transforms
 from gfwx.coefficients import unsigned
 from gfwx.header import Encoder, Header, Intent
 from gfwx.kernels import sampling
@@ -31,7 +31,7 @@ _CHANNELS: Final = 4  # that are looked at, at most
 
 
 def choose(
-    image: NDArray[Any], header: Header, transform: transforms.Transform
+    image: NDArray[Any], header: Header, transform: transforms.Transform, workers: int
 ) -> tuple[Encoder, transforms.Transform]:
     """Choose the encoder, and the channel transform where that is "auto".
 
@@ -43,6 +43,8 @@ def choose(
         Checked; its encoder does not matter.
     transform : str, sequence of int, sequence of Step, or None
         As for `encode`.
+    workers : int
+        Threads to use.
 
     Returns
     -------
@@ -57,9 +59,10 @@ def choose(
     candidates: tuple[str | None, ...] = (transform if isinstance(transform, str) else None,)
     if candidates == ("auto",) and _may_choose_transform(header):
         candidates = _CANDIDATES
-    samples = {name: _sample(image, header, name) for name in candidates}
-    best = min(samples, key=lambda name: samples[name][0])
-    _, zero_runs, runs = samples[best]
+    samples = threads.run(lambda name: _sample(image, header, name), candidates, workers)
+    best, (_, zero_runs, runs) = min(
+        zip(candidates, samples, strict=True), key=lambda found: found[1][0]
+    )
     # Without any runs nothing is known but the type.
     fast = zero_runs >= ZERO_RUNS_FOR_FAST * runs if runs else image.itemsize == 1
     encoder = Encoder.FAST if fast else Encoder.HIGH_BITRATE

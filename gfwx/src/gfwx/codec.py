@@ -111,13 +111,13 @@ def encode(
         bit_depth=bit_depth,
         metadata=metadata,
     )
+    workers = thread_pool.resolve(threads, array.size)
     if encoder == "auto" or (isinstance(transform, str) and transform == "auto"):
-        suitable, transform = choose(array, header, transform)
+        suitable, transform = choose(array, header, transform, workers)
         if encoder == "auto" and suitable != header.encoder:
             header = replace(header, encoder=suitable)
     start = header.pack()
     program = transforms.resolve(transform, header.intent, header.channels, header.layers)
-    workers = thread_pool.resolve(threads, array.size)
     coding = Coding(header, layout_of(header), program)
     return encode_picture(array, coding, start + program_bits.write_program(program), workers)
 

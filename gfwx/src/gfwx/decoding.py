@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from gfwx.errors import MalformedError
 from gfwx.header import Encoder
 from gfwx.layout import Blocks, Queue
 from gfwx.memory import memory_for
+from gfwx.tasks import Tasks, add_in_turn
 
 
 def decode_picture(
@@ -49,7 +51,6 @@ def decode_picture(
         shares_bands=True,
         copies_parents=contextual,
     )
-    parts = layout.planes * len(layout.components)
     with scratch.coefficients(memory.size, dtype) as coefficients:
         reader = _BlockReader(data, blocks, coding, coefficients)
         free = list(memory.places)  # append and pop are atomic
@@ -61,12 +62,17 @@ def decode_picture(
         def join(part: tuple[int, int]) -> None:
             join_coarser(coding, coefficients, place, part)
 
+        def keep_parents() -> None:
+            coefficients[memory.parents] = coefficients[memory.coarse]
+
         def decode_bands(numbers: range) -> None:
             if missing:
                 for number in numbers:
                     for part in memory.band_slices(number):
                         coefficients[part] = 0
-            reader.read(layout.band_queue(blocks.levels, *memory.rows_of(numbers)), place)
+            queue = layout.band_queue(blocks.levels, *memory.rows_of(numbers))
+            for work in reader.workers(queue, place, 1):
+                work()
 
         def make_bands(numbers: range) -> None:
             # With Bayer, one by one: rows between its two sweeps are in memory too.
@@ -78,26 +84,32 @@ def decode_picture(
             finally:
                 free.append(own)
 
+        tasks = Tasks()
         alone = len(memory.bands) == 1
+        decoded: list[int] = []
         for queue in layout.queues(blocks.levels, with_finest=alone, by_level=contextual):
-            reader.read(queue, memory.before_copy, workers)
+            work = reader.workers(queue, memory.before_copy, workers)
+            decoded = [tasks.add(one, decoded) for one in work]
         if contextual and not alone:
-            coefficients[memory.parents] = coefficients[memory.coarse]
-        pieces = threads.bands(parts, workers, 1)
+            decoded = [tasks.add(keep_parents, decoded)]
+        # Planes seldom share out evenly: who gets none decodes the first bands already.
+        pieces = threads.bands(layout.planes * len(layout.components), workers, 1)
+        joins = [tasks.add(partial(join, piece), decoded) for piece in pieces]
         if alone:
-            threads.run(join, pieces, workers)
-            make_bands(range(1))
+            tasks.add(partial(make_bands, range(1)), joins)
         else:
-            # Planes seldom share out evenly: who has none left decodes the first bands already.
-            threads.run_in_turn(
-                [partial(join, piece) for piece in pieces],
+            add_in_turn(
+                tasks,
                 decode_bands,
                 make_bands,
                 len(memory.bands),
                 memory.group,
                 memory.ring,
                 workers,
+                first_needs=decoded if contextual else (),
+                second_needs=joins,
             )
+        tasks.run(workers)
 
 
 class _BlockReader:
@@ -112,13 +124,13 @@ class _BlockReader:
         module = kernels.block_decoder
         self._decode = module.decode_16bit if coefficients.itemsize == 4 else module.decode_8bit
 
-    def read(self, queue: Queue, place: NDArray[np.int64], workers: int = 1) -> None:
-        """Decode the blocks of a queue."""
-        if queue.count == 0:
-            return
+    def workers(
+        self, queue: Queue, place: NDArray[np.int64], count: int
+    ) -> list[Callable[[], None]]:
+        """Make functions that decode the blocks of a queue together, one for each thread."""
         next_item = np.zeros(1, np.int64)
 
-        def work(_: int) -> bool:
+        def work() -> None:
             fine: bool = self._decode(
                 self._data,
                 self._blocks.offsets,
@@ -130,7 +142,7 @@ class _BlockReader:
                 queue.count,
                 next_item,
             )
-            return fine
+            if not fine:
+                raise MalformedError("the bits of a block run out before its coefficients")
 
-        if not all(threads.run(work, range(min(workers, queue.count)), workers)):
-            raise MalformedError("the bits of a block run out before its coefficients")
+        return [work] * min(count, queue.count)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +16,8 @@ from gfwx.header import Encoder
 from gfwx.kernels import block_table
 from gfwx.kernels.block_data import BlockData
 from gfwx.layout import Queue
-from gfwx.memory import memory_for
+from gfwx.memory import Band, Memory, memory_for
+from gfwx.tasks import Tasks
 
 _LEAST_BLOCKS: Final = 256
 """Blocks that a thread copies at a time, at least."""
@@ -51,50 +54,96 @@ def encode_picture(image: NDArray[Any], coding: Coding, start: bytes, workers: i
     layout = coding.layout
     dtype = coefficient_type(image.itemsize)
     memory = memory_for(layout, np.dtype(dtype).itemsize, workers)
-    contextual = coding.header.encoder == Encoder.CONTEXTUAL
     checked = transforms.may_overflow(coding.program, coding.header.boost, image.itemsize)
-    parts = layout.planes * len(layout.components)
+    alone = len(memory.bands) == 1
+    twice = coding.header.encoder == Encoder.CONTEXTUAL and not alone
     with (
         scratch.coefficients(memory.size, dtype) as coefficients,
         scratch.block_data(workers) as chunks,
     ):
         writer = _BlockWriter(coding, coefficients, chunks)
-        free = list(memory.places)  # append and pop are atomic
-
-        def work_on_band(band: tuple[int, int], *, keeps_low: bool, writes: bool) -> None:
-            place = free.pop()
-            try:
-                if checked:
-                    coefficients[memory.finest(place)] = 0
-                split_band(image, coding, coefficients, place, band, keeps_low=keeps_low)
-                if checked:
-                    _check_storable(coefficients[memory.finest(place)])
-                if writes:
-                    writer.write(layout.band_queue(writer.levels, *band), place)
-            finally:
-                free.append(place)
-
-        def split(part: tuple[int, int]) -> None:
-            split_coarser(coding, coefficients, memory.places[0], part)
-
-        alone = len(memory.bands) == 1
-        threads.run(
-            lambda band: work_on_band(band, keeps_low=True, writes=not (alone or contextual)),
-            memory.bands,
-            workers,
-        )
-        threads.run(split, threads.bands(parts, workers, 1), workers)
+        bands = _Bands(image, coding, coefficients, memory, writer, checked=checked)
+        tasks = Tasks()
+        splits: list[int] = []
+        if twice:
+            splits += [tasks.add(partial(bands.split_for_coarser, band)) for band in memory.bands]
+        else:
+            *others, last = memory.bands
+            for band in others:
+                splits.append(tasks.add_event())
+                then = partial(tasks.signal, splits[-1])
+                tasks.add(partial(bands.split_and_write, band, then=then))
+            splits.append(tasks.add(partial(bands.split, last)))
+        pieces = threads.bands(layout.planes * len(layout.components), workers, 1)
+        parts = [tasks.add(partial(bands.split_coarser, piece), splits) for piece in pieces]
         if checked:
-            _check_storable(coefficients[memory.coarse])
-        if contextual and not alone:
-            threads.run(
-                lambda band: work_on_band(band, keeps_low=False, writes=True),
-                memory.bands,
-                workers,
-            )
+            parts.append(tasks.add(partial(_check_storable, coefficients[memory.coarse]), parts))
+        if twice:
+            for band in memory.bands:
+                tasks.add(partial(bands.split_and_write, band, keeps_low=False), parts)
+        elif not alone:
+            # Left until now for threads that get no plane: these seldom share out evenly.
+            tasks.add(partial(bands.write, last), splits[-1:])
         for queue in layout.queues(writer.levels, with_finest=alone, by_level=False):
-            writer.write(queue, memory.places[0], workers)
+            for work in writer.workers(queue, memory.places[0], workers):
+                tasks.add(work, parts)
+        tasks.run(workers)
         return writer.file(start, workers)
+
+
+class _Bands:
+    """Makes and encodes bands of the finest level, as many at a time as there are places."""
+
+    def __init__(
+        self,
+        image: NDArray[Any],
+        coding: Coding,
+        coefficients: NDArray[Any],
+        memory: Memory,
+        writer: _BlockWriter,
+        *,
+        checked: bool,
+    ) -> None:
+        self._image, self._coding, self._coefficients = image, coding, coefficients
+        self._memory, self._writer, self._checked = memory, writer, checked
+        self._free = list(memory.places)  # append and pop are atomic
+        self._places: dict[Band, NDArray[np.int64]] = {}
+
+    def split(self, band: Band, *, keeps_low: bool = True) -> None:
+        """Make a band, which keeps its place until it is encoded."""
+        place = self._places[band] = self._free.pop()
+        finest = self._coefficients[self._memory.finest(place)]
+        if self._checked:
+            finest[:] = 0
+        split_band(self._image, self._coding, self._coefficients, place, band, keeps_low=keeps_low)
+        if self._checked:
+            _check_storable(finest)
+
+    def write(self, band: Band) -> None:
+        """Encode a band that is made."""
+        place = self._places.pop(band)
+        queue = self._coding.layout.band_queue(self._writer.levels, *band)
+        for work in self._writer.workers(queue, place, 1):
+            work()
+        self._free.append(place)
+
+    def split_and_write(
+        self, band: Band, *, keeps_low: bool = True, then: Callable[[], None] | None = None
+    ) -> None:
+        """Make and encode a band; call something in between."""
+        self.split(band, keeps_low=keeps_low)
+        if then is not None:
+            then()
+        self.write(band)
+
+    def split_for_coarser(self, band: Band) -> None:
+        """Make a band for what the coarser levels need of it."""
+        self.split(band)
+        self._free.append(self._places.pop(band))
+
+    def split_coarser(self, part: tuple[int, int]) -> None:
+        """Make the coarser levels, all bands being made."""
+        split_coarser(self._coding, self._coefficients, self._memory.places[0], part)
 
 
 class _BlockWriter:
@@ -113,11 +162,16 @@ class _BlockWriter:
         self._offsets = np.empty(blocks, np.int64)
         self._lengths = np.empty(blocks, np.uint32)
 
-    def write(self, queue: Queue, place: NDArray[np.int64], workers: int = 1) -> None:
-        """Encode the blocks of a queue. As many threads may call this as there are chunks."""
+    def workers(
+        self, queue: Queue, place: NDArray[np.int64], count: int
+    ) -> list[Callable[[], None]]:
+        """Make functions that encode the blocks of a queue together, one for each thread.
+
+        As many may run at a time as there are chunks.
+        """
         next_item = np.zeros(1, np.int64)
 
-        def work(_: int) -> None:
+        def work() -> None:
             number, chunk = self._free.pop()
             try:
                 self._encode(
@@ -136,7 +190,7 @@ class _BlockWriter:
             finally:
                 self._free.append((number, chunk))
 
-        threads.run(work, range(min(workers, queue.count)), workers)
+        return [work] * min(count, queue.count)
 
     def file(self, start: bytes, workers: int) -> bytes:
         """Put the file together, all blocks being encoded."""

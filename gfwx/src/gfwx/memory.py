@@ -9,7 +9,7 @@ joined with rows of its neighbors. Several are decoded at once, since lanes run 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ SMALL_BYTES: Final = 3 << 20
 
 MARGIN: Final = 16
 """Rows of Bayer components around a band that its joining or splitting looks at, at most."""
+
+Band: TypeAlias = tuple[int, int]
+"""First and last + 1 row of a component."""
 
 _ALIGNMENT: Final = 64  # coefficients
 

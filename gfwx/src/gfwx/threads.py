@@ -10,9 +10,8 @@ import operator
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from enum import Enum
 from itertools import pairwise
-from threading import Condition, Lock
+from threading import Lock
 from typing import Final, TypeVar
 
 from gfwx.errors import ArgumentError, ArgumentTypeError
@@ -22,13 +21,6 @@ Result = TypeVar("Result")
 
 LARGE_PICTURE: Final = 1 << 18
 """Samples from which ``threads=None`` takes all cores: below, starting them costs more."""
-
-
-class _Step(Enum):
-    BEFORE = 0
-    FIRST = 1
-    SECOND = 2
-
 
 _pool: ThreadPoolExecutor | None = None
 _pool_size = 0
@@ -116,101 +108,6 @@ def run(function: Callable[[Item], Result], items: Sequence[Item], threads: int)
         if error is not None:
             raise error
     return [results[index] for index in range(len(items))]
-
-
-def run_in_turn(
-    before: Sequence[Callable[[], None]],
-    first: Callable[[range], None],
-    second: Callable[[range], None],
-    count: int,
-    group: int,
-    ring: int,
-    threads: int,
-) -> None:
-    """Call two functions with ranges of numbers, the second following close upon the first.
-
-    ``second`` begins for n when ``first`` has ended for n - 1, n and n + 1. There is room for so
-    many results of ``first`` at a time: it begins for n when all calls of ``second`` that look at
-    n - ring have ended.
-
-    Parameters
-    ----------
-    before : sequence of callable
-        What must have ended before ``second`` begins for the first time.
-    first, second : callable
-        Take some numbers that follow each other. Their exceptions reach the caller.
-    count : int
-        The numbers are 0 to count - 1.
-    group : int
-        How many numbers ``first`` takes, and with one thread ``second``; else that takes one, so
-        that threads end together.
-    ring : int
-        At least group + 2, or `count`.
-    threads : int
-        At most so many calls run at the same time.
-    """
-    starts = range(0, count, group)
-    # With one thread, all that the last group of the first function made possible.
-    second_starts = range(count) if threads > 1 else [max(start - 1, 0) for start in starts]
-    firsts, seconds = _pieces(starts, count), _pieces(second_starts, count)
-    first_of, second_of = _places(firsts), _places(seconds)
-    tasks = [(_Step.BEFORE, index) for index in range(len(before))]
-    begun = 0
-    for index, numbers in enumerate(seconds):
-        while begun < len(firsts) and firsts[begun][-1] - ring < max(0, numbers[0] - 1):
-            tasks.append((_Step.FIRST, begun))
-            begun += 1
-        tasks.append((_Step.SECOND, index))
-    prepared = set(tasks[: len(before)])
-    ended: set[tuple[_Step, int]] = set()
-    failed = False
-    changed = Condition()
-
-    def needed(step: _Step, index: int) -> set[tuple[_Step, int]]:
-        if step is _Step.SECOND:
-            numbers = seconds[index]
-            made = first_of[max(numbers[0] - 1, 0) : numbers[-1] + 2]
-            return prepared | {(_Step.FIRST, n) for n in made}
-        if step is _Step.BEFORE or firsts[index][-1] < ring:
-            return set()  # there was nothing in its place in the ring
-        oldest, newest = firsts[index][0] - ring, firsts[index][-1] - ring
-        return {(_Step.SECOND, n) for n in second_of[max(oldest - 1, 0) : newest + 2]}
-
-    def carry_out(task: tuple[_Step, int]) -> None:
-        # What a task needs stands before it, so that somebody has begun it.
-        nonlocal failed
-        step, index = task
-        needs = needed(step, index)
-        with changed:
-            changed.wait_for(lambda: failed or ended.issuperset(needs))
-        if failed:
-            return
-        try:
-            if step is _Step.BEFORE:
-                before[index]()
-            elif step is _Step.FIRST:
-                first(firsts[index])
-            else:
-                second(seconds[index])
-        except BaseException:
-            failed = True
-            raise
-        else:
-            ended.add(task)
-        finally:
-            with changed:
-                changed.notify_all()
-
-    run(carry_out, tasks, threads)
-
-
-def _pieces(starts: Sequence[int], end: int) -> list[range]:
-    return [range(*cuts) for cuts in pairwise((*starts, end)) if cuts[0] < cuts[1]]
-
-
-def _places(pieces: list[range]) -> list[int]:
-    """The piece that each number is in."""
-    return [index for index, piece in enumerate(pieces) for _ in piece]
 
 
 def bands(length: int, threads: int, least: int = 16) -> list[tuple[int, int]]:
