@@ -62,8 +62,8 @@ def decode_picture(
         def join(part: tuple[int, int]) -> None:
             join_coarser(coding, coefficients, place, part)
 
-        def keep_parents() -> None:
-            coefficients[memory.parents] = coefficients[memory.coarse]
+        def keep_parents(piece: tuple[int, int]) -> None:
+            coefficients[memory.parents][slice(*piece)] = coefficients[memory.coarse][slice(*piece)]
 
         def decode_bands(numbers: range) -> None:
             if missing:
@@ -91,7 +91,8 @@ def decode_picture(
             work = reader.workers(queue, memory.before_copy, workers)
             decoded = [tasks.add(one, decoded) for one in work]
         if contextual and not alone:
-            decoded = [tasks.add(keep_parents, decoded)]
+            pieces = threads.bands(memory.coarse.stop, workers, 1 << 16)
+            decoded = [tasks.add(partial(keep_parents, piece), decoded) for piece in pieces]
         # Planes seldom share out evenly: who gets none decodes the first bands already.
         pieces = threads.bands(layout.planes * len(layout.components), workers, 1)
         joins = [tasks.add(partial(join, piece), decoded) for piece in pieces]

@@ -82,7 +82,7 @@ class Memory:
         size = rows * layout.pair_size * layout.planes * itemsize // 2
         # So that all memory stays below 2 bytes a sample of 8 bits, from one megapixel on.
         share = size * 8 // 13 if copies_parents else size * 10 // 13
-        wanted = share // 6 if shares_bands else size // 4
+        wanted = share // 6 if shares_bands else size // (4 * workers)
         self.band_rows = _band_rows(layout, size, min(wanted, BAND_BYTES))
         self.bands = [
             (first, min(first + self.band_rows, rows)) for first in range(0, rows, self.band_rows)

@@ -111,8 +111,8 @@ def add_in_turn(
     count : int
         The numbers are 0 to count - 1.
     group : int
-        How many numbers ``first`` takes, and with one thread ``second``; else that takes one, so
-        that threads end together.
+        How many numbers ``first`` takes at most, and with one thread ``second``; else that takes
+        one, so that threads end together.
     ring : int
         At least group + 2, or `count`.
     workers : int
@@ -120,7 +120,10 @@ def add_in_turn(
     first_needs, second_needs : sequence of int
         Tasks that all calls of the functions need besides.
     """
-    starts = range(0, count, group)
+    groups = -(-count // group)
+    if groups > workers:
+        groups = min(count, -(-groups // workers) * workers)  # that share out evenly
+    starts = [count * number // groups for number in range(groups)]
     # With one thread, all that the last group of the first function made possible.
     second_starts = range(count) if workers > 1 else [max(start - 1, 0) for start in starts]
     firsts, seconds = _pieces(starts, count), _pieces(second_starts, count)
@@ -128,8 +131,12 @@ def add_in_turn(
     second_tasks: list[int] = []
     begun = 0
     for numbers in seconds:
-        while begun < len(firsts) and firsts[begun][-1] - ring < max(0, numbers[0] - 1):
+        # What the other threads make meanwhile is enough of a lead; more would have to wait for room.
+        ahead = numbers[-1] + 1 + (workers - 1) * group
+        while begun < len(firsts) and firsts[begun][0] <= ahead:
             piece = firsts[begun]
+            if piece[-1] - ring >= max(0, numbers[0] - 1):
+                break
             needs = set(first_needs)
             if piece[-1] >= ring:  # then something was in its place, which others look at
                 needs.update(second_tasks[max(piece[0] - ring - 1, 0) : piece[-1] - ring + 2])
