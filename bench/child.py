@@ -1,6 +1,6 @@
 """One program for what has to be measured in a process of its own.
 
-``memory NPY-OR-DATA CODEC KIND encode|decode OUT`` prints the peak of memory of one call;
+``memory NPY-OR-DATA CODEC KIND encode|decode THREADS OUT`` prints the peak of memory of one call;
 ``calls NPY THREADS OPTIONS`` encodes and decodes once for each line of input, printing the times.
 """
 
@@ -18,7 +18,7 @@ from codecs_compared import lossless_codecs
 import gfwx
 
 
-def memory(source: str, name: str, kind: str, direction: str, out: str) -> None:
+def memory(source: str, name: str, kind: str, direction: str, threads: str, out: str) -> None:
     """Print how far one call raises the peak of resident memory, and the size of its result."""
     (codec,) = (codec for codec in lossless_codecs(kind) if codec.name == name)
     tiny = np.zeros((16, 16, 3), np.uint8 if kind == "rgb8" else np.uint16)
@@ -27,14 +27,14 @@ def memory(source: str, name: str, kind: str, direction: str, out: str) -> None:
     if direction == "encode":
         image = np.load(source)
         before = _reset_peak()
-        data = codec.encode([image], 1)
+        data = codec.encode([image], int(threads))
         peak = _status("VmHWM") - before
         result = sum(map(len, data))
         Path(out).write_bytes(pickle.dumps([bytes(one) for one in data]))
     else:
         data = pickle.loads(Path(source).read_bytes())
         before = _reset_peak()
-        (image,) = codec.decode(data, 1)
+        (image,) = codec.decode(data, int(threads))
         peak = _status("VmHWM") - before
         result = image.nbytes
     print(json.dumps({"peak": peak, "result": result}))

@@ -126,6 +126,21 @@ def crop(picture: Picture, height: int, width: int) -> Array:
     return np.ascontiguousarray(image[top : top + height, left : left + width])
 
 
+SIDES: Final = {1: 1024, 4: 2048, 16: 4096, 64: 8192}
+"""Rows and columns by (binary) megapixels."""
+
+
+def square(image: Array, megapixels: int) -> tuple[Array, bool]:
+    """Return so many megapixels of a picture, and whether it had to be tiled for that."""
+    pixels = megapixels << 20
+    if image.shape[0] * image.shape[1] >= pixels:
+        rows = min(image.shape[0], SIDES[megapixels])
+        return np.ascontiguousarray(image[:rows, : pixels // rows]), False
+    side = SIDES[megapixels]
+    repeats = -(-side // image.shape[0]), -(-side // image.shape[1]), 1
+    return np.ascontiguousarray(np.tile(image, repeats)[:side, :side]), True
+
+
 _last: dict[Case, Array] = {}
 
 

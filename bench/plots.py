@@ -185,10 +185,9 @@ def megapixels(results: Results, folder: Path) -> str:
 def threads(results: Results, folder: Path) -> str:
     """Speed against the number of threads, or of processes."""
     figure, both = plt.subplots(1, 2, figsize=(13, 5), layout="constrained")
+    largest = max(row["megapixels"] for row in results.rows("threads"))
     for encoder, color in zip(ENCODERS, (BLUE, ORANGE, GREEN), strict=True):
-        rows = results.rows("threads", encoder=encoder)
-        if not rows:
-            continue
+        rows = results.rows("threads", encoder=encoder, megapixels=largest)
         for axes, direction in zip(both, ("encode", "decode"), strict=True):
             key = f"{direction}_pixels_a_second"
             one = [row for row in rows if row["count"] == 1]
@@ -207,7 +206,7 @@ def threads(results: Results, folder: Path) -> str:
         axes.set_title(direction)
         axes.set_ylim(bottom=0)
         axes.set_xticks(sorted({row["count"] for row in results.rows("threads")}))
-    both[0].set_ylabel("megapixels a second, all together")
+    both[0].set_ylabel(f"megapixels a second, all together ({largest} MP pictures)")
     figure.legend(*both[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
     return save(figure, folder / "threads.png")
 
@@ -236,12 +235,41 @@ def memory(results: Results, folder: Path) -> str:
     return save(figure, folder / "memory.png")
 
 
+def memory_by_size(results: Results, folder: Path) -> str:
+    """Memory of gfwx beside input and output against the size of the picture."""
+    rows = results.rows("memory_by_size")
+    figure, both = plt.subplots(1, 2, figsize=(13, 5), sharey=True, layout="constrained")
+    cases = list(dict.fromkeys((row["kind"], row["encoder"]) for row in rows))
+    counts = sorted({row["threads"] for row in rows})
+    for axes, direction in zip(both, ("encode", "decode"), strict=True):
+        for (kind, encoder), color in zip(cases, (BLUE, ORANGE, GREEN, RED), strict=True):
+            for threads in counts:
+                own = results.rows("memory_by_size", kind=kind, encoder=encoder, threads=threads)
+                axes.plot(
+                    [row["megapixels"] for row in own],
+                    [row[f"{direction}_bytes_a_sample"] for row in own],
+                    "-o" if threads == 1 else "--o",
+                    color=color,
+                    markerfacecolor=color if threads == 1 else "white",
+                    label=f"{encoder}, {kind}, {threads} thread{'s' if threads > 1 else ''}",
+                )
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.set_xlabel("megapixels ($2^{20}$)")
+        axes.set_title(f"{direction[:-1]}ing")
+        axes.set_ylim(bottom=0)
+    both[0].set_ylabel("bytes for each sample, beside input and output")
+    figure.legend(*both[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    return save(figure, folder / "memory-by-size.png")
+
+
 def every_plot(results: Results, kinds: Iterable[str], folder: Path) -> dict[str, str]:
     """Draw all plots for which there are figures; return their names."""
     made = {f"lossless {kind}": lossless(results, kind, folder) for kind in kinds}
     for picture in dict.fromkeys(row["picture"] for row in results.rows("rate_distortion")):
         made[f"rate-distortion {picture}"] = rate_distortion(results, picture, folder)
-    for name, draw in (("megapixels", megapixels), ("threads", threads), ("memory", memory)):
+    drawings = (megapixels, threads, memory, memory_by_size)
+    for name, draw in [(draw.__name__, draw) for draw in drawings]:
         if results.rows(name):
             made[name] = draw(results, folder)
     return made

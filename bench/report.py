@@ -60,8 +60,8 @@ for each setting.
 SCALING = """\
 The cost of a pixel from 1 to 64 megapixels: cut from the largest photograph as long as it is large
 enough, {tiled}. The sizes take turns, seven times; the least
-time of each counts. A new array costs its first touch: the system makes the pages when they are
-written, which memory given with `out=` spares (small arrays lie where the last one lay).
+time of each counts, of two calls or more: the second takes over the memory of the first one's
+picture, which spares a large one the making of its pages.
 """
 
 BESIDE_PROCESSES = """\
@@ -70,10 +70,16 @@ times, and ratios are medians of those of a turn:
 """
 
 MEMORY = """\
-Measured in a process of its own for each call, on one thread: libraries loaded and the input in
-memory, the peak of resident memory is reset (`/proc/self/clear_refs`), and after the call the peak
+Measured in a process of its own for each call, here on one thread: libraries and input are loaded,
+the peak of resident memory is reset (`/proc/self/clear_refs`), and after the call the peak
 is read (`VmHWM`). What was resident before (the input with it) and the size of the result are
 subtracted, so that this is what a call needs beside both.
+"""
+
+MEMORY_BY_SIZE = """\
+gfwx by the size of the picture, and with all threads, each of which has a band of the picture and
+lanes of its own: a fixed amount, which matters for small pictures. Every process makes its first
+call, whose memory nothing was kept for.
 """
 
 SMALL = """\
@@ -170,6 +176,10 @@ def scaling(results: Results, drawn: dict[str, str]) -> list[str]:
         parts += [image("threads and processes", drawn["threads"]), tables.threads(results)]
     if results.rows("memory"):
         parts += ["## Memory", MEMORY, image("memory of codecs", drawn["memory"])]
+    if results.rows("memory_by_size"):
+        parts.append(MEMORY_BY_SIZE)
+        parts.append(image("memory by size", drawn["memory_by_size"]))
+        parts.append(tables.memory_by_size(results))
     return parts
 
 

@@ -151,7 +151,7 @@ def megapixels(results: Results) -> str:
 def threads(results: Results) -> str:
     """Megapixels a second, all together, and beside one thread and so many processes."""
     rows = [
-        [f"{row['encoder']}, {row['count']} {row['way']}"]
+        [f"{row['encoder']}, {row['megapixels']} MP, {row['count']} {row['way']}"]
         + [
             text
             for direction in ("encode", "decode")
@@ -165,6 +165,21 @@ def threads(results: Results) -> str:
     ]
     heads = ["MP/s", "times one thread", "of so many processes"]
     return table(["", *(f"{side} {head}" for side in ("encode", "decode") for head in heads)], rows)
+
+
+def memory_by_size(results: Results) -> str:
+    """Bytes for each sample that gfwx needs, by the size of the picture."""
+    rows = results.rows("memory_by_size")
+    sizes = list(dict.fromkeys(row["megapixels"] for row in rows))
+    made: dict[str, list[str]] = {}
+    for row in rows:
+        name = (
+            f"{row['encoder']}, {row['kind']}, {row['threads']} thread{'s' * (row['threads'] > 1)}"
+        )
+        both = f"{row['encode_bytes_a_sample']:.2f} / {row['decode_bytes_a_sample']:.2f}"
+        made.setdefault(name, [name]).append(both)
+    heads = ["encode / decode, bytes for each sample", *(f"{size} MP" for size in sizes)]
+    return table(heads, list(made.values()))
 
 
 def rate_distortion_options(results: Results) -> str:

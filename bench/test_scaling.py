@@ -20,20 +20,21 @@ from codecs_compared import CORES
 from machine import one_core
 from numpy.typing import NDArray
 from pictures import Array
-from plan import Plan
+from plan import SIDES, Plan, square
 from results import Results
+from totals import ENCODERS
 
 import gfwx
 
 CHILD = Path(__file__).with_name("child.py")
-ENCODERS = ("fast", "high-bitrate", "contextual")
-SIDES = {1: 1024, 4: 2048, 16: 4096, 64: 8192}
-"""Rows and columns by (binary) megapixels."""
+
 DIRECTIONS = ("encode", "decode", "decode, out given")
 ROUNDS = 7
-CALLS = {1: 8, 4: 2, 16: 1, 64: 1}
-"""Calls of a round by megapixels, of which the fastest counts."""
-CALLS_AT_ONCE = 3
+CALLS = {1: 8, 4: 2, 16: 2, 64: 2}
+"""Calls of a round by megapixels, of which the fastest counts: the second takes over the memory of
+the first one's picture, as the calls of any program that decodes one picture after the other."""
+CALLS_AT_ONCE = {4: 9, 16: 3}
+"""Calls of a turn by megapixels, of which the fastest counts."""
 
 
 @pytest.fixture
@@ -41,17 +42,6 @@ def photograph(plan: Plan) -> Array:
     if not plan.photographs():
         pytest.skip("needs an RGB picture of 8 bits")
     return plan.photographs()[0].load()
-
-
-def square(image: Array, megapixels: int) -> tuple[Array, bool]:
-    """Return so many megapixels of a picture, and whether it had to be tiled for that."""
-    pixels = megapixels << 20
-    if image.shape[0] * image.shape[1] >= pixels:
-        rows = min(image.shape[0], SIDES[megapixels])
-        return np.ascontiguousarray(image[:rows, : pixels // rows]), False
-    side = SIDES[megapixels]
-    repeats = -(-side // image.shape[0]), -(-side // image.shape[1]), 1
-    return np.ascontiguousarray(np.tile(image, repeats)[:side, :side]), True
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
@@ -98,15 +88,18 @@ def timed(function: Callable[..., None], *arguments: object) -> float:
     return time.perf_counter() - start
 
 
+@pytest.mark.parametrize("megapixels", [4, 16])
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_threads_and_processes(
-    photograph: Array, encoder: str, plan: Plan, results: Results, tmp_path: Path
+    photograph: Array, encoder: str, megapixels: int, plan: Plan, results: Results, tmp_path: Path
 ) -> None:
     """Calls in so many threads of one process, and on one thread in so many processes at once.
 
     They take turns, and ratios are of one turn.
     """
-    image, _ = square(photograph, 1 if plan.quick else 16)
+    if plan.quick and megapixels > 4:
+        pytest.skip("a quick run takes 4 megapixels only")
+    image, _ = square(photograph, megapixels)
     source = tmp_path / "image.npy"
     np.save(source, image)
     counts = sorted({1, 2, CORES // 2, CORES} - {0}) if CORES > 8 else range(1, CORES + 1)
@@ -117,13 +110,14 @@ def test_threads_and_processes(
         started = {both: start(source, encoder, *both, stack) for both in ways}
         for turn in range(1 + ROUNDS):
             for both, children in started.items():
-                seconds = call_at_once(children)
+                seconds = call_at_once(children, CALLS_AT_ONCE[megapixels])
                 if turn > 0:  # in the first, libraries are loaded
                     pixels = len(children) * image.shape[0] * image.shape[1]
                     speeds[both].append(pixels / seconds)
     for (way, count), figures in speeds.items():
         own = np.array(figures)
         row: dict[str, Any] = {"encoder": encoder, "way": way, "count": count}
+        row["megapixels"] = megapixels
         for index, direction in enumerate(("encode", "decode")):
             beside = {"one": ("threads", 1), "processes": ("processes", count)}
             row[f"{direction}_pixels_a_second"] = float(np.median(own[:, index]))
@@ -153,14 +147,14 @@ def start(
     return children
 
 
-def call_at_once(children: list[subprocess.Popen[str]]) -> NDArray[Any]:
-    """Let processes encode and decode at the same time, a few times; return the least seconds."""
+def call_at_once(children: list[subprocess.Popen[str]], calls: int) -> NDArray[Any]:
+    """Let processes encode and decode at the same time, so often; return the least seconds."""
     for child in children:
         assert child.stdin
-        child.stdin.write("\n" * CALLS_AT_ONCE)
+        child.stdin.write("\n" * calls)
     times = []
     for child in children:
         assert child.stdout
-        lines = [json.loads(child.stdout.readline()) for _ in range(CALLS_AT_ONCE)]
+        lines = [json.loads(child.stdout.readline()) for _ in range(calls)]
         times.append(np.min(np.array(lines)[:, :2], axis=0))
     return np.asarray(np.mean(times, axis=0))

@@ -131,7 +131,7 @@ def add_in_turn(
     second_tasks: list[int] = []
     begun = 0
     for numbers in seconds:
-        # What the other threads make meanwhile is enough of a lead; more would have to wait for room.
+        # What others make meanwhile is enough of a lead; more would have to wait for room.
         ahead = numbers[-1] + 1 + (workers - 1) * group
         while begun < len(firsts) and firsts[begun][0] <= ahead:
             piece = firsts[begun]
