@@ -95,7 +95,9 @@ class Memory:
             # are looked at.
             groups = 1 if workers == 1 else workers + 1
             self.group = max(1, (most - 2) // groups)
-            self.ring = min(groups * self.group + 2, len(self.bands))
+            # With less room than for two beyond a band of each thread's own, threads wait for it.
+            room = max(min(groups * self.group + 2, most), self.group + workers + 1)
+            self.ring = min(room, len(self.bands))
         workers = min(workers, len(self.bands))
         pairs = ceil_div(min(self.ring * self.band_rows, rows + 1), 2)
         quarter_rows = min(self.band_rows + MARGIN, rows) if layout.is_bayer else 0
