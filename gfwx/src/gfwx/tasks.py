@@ -61,7 +61,11 @@ class Tasks:
             begun are left out.
         """
         numbers = [n for n, function in enumerate(self._functions) if function is not None]
-        threads.run(self._carry_out, numbers, workers)
+        try:
+            threads.run(self._carry_out, numbers, workers)
+        finally:
+            # Those that signal events refer to this object, and to all memory of the picture.
+            self._functions.clear()
 
     def _append(self, function: Callable[[], object] | None, needs: Iterable[int]) -> int:
         self._functions.append(function)
