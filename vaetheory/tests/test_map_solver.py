@@ -92,6 +92,24 @@ def test_single_precision(exact_limit: int, generator: torch.Generator) -> None:
     torch.testing.assert_close(single.log_joint.double(), double.log_joint, rtol=1e-5, atol=1e-3)
 
 
+@pytest.mark.parametrize("exact_limit", [0, 256])
+def test_single_precision_reaches_its_tolerance(
+    exact_limit: int, generator: torch.Generator
+) -> None:
+    """Data far from what the decoder makes: rounding hides the last steps' rise of log p(x, z)."""
+    decoder = Curved(2, (20,), generator)
+    x = 2 * normal((300, 20), generator)
+    start = torch.zeros_like(x[:, :2])
+    likelihood = Normal(0.05)
+    single = find_map(decoder, x.float(), start.float(), likelihood, exact_limit=exact_limit)
+    assert bool(single.converged.all())
+    z = single.z.double()
+    joint = joint_density(decoder, x, z, likelihood)
+    left = newton_decrement(joint.metric(z, "fisher").dense(), joint.gradient(z))
+    rounding = 4 * torch.finfo(torch.float32).eps * joint.log_prob(z).abs()
+    assert bool((left < 2 * rounding.clamp(min=1e-5)).all())
+
+
 def test_survives_steps_out_of_range() -> None:
     """A first step too far makes the Poisson rate overflow; it must be refused, not taken."""
     x = torch.full((1, 1), 50.0)
