@@ -111,7 +111,7 @@ def test_bad_estimator(generator: torch.Generator) -> None:
     decoder, x, z = decoder_and_data(generator)
     with pytest.raises(ArgumentTypeError, match="determinant must be callable, got str"):
         log_evidence(decoder, x, z, determinant="krylov")  # type: ignore[arg-type]
-    with pytest.raises(ArgumentError, match="determinant must give finite values, but gave NaN"):
+    with pytest.raises(ArgumentError, match="determinant's value must be finite, but contains NaN"):
         log_evidence(
             decoder,
             x,
