@@ -105,8 +105,7 @@ def log_evidence(
     For a normal likelihood and an affine decoder this is log p(x) itself, at every z. For any other
     decoder it is an approximation, Laplace's at the maximum (see `find_map`), and neither an upper
     nor a lower bound: it errs with the decoder's curvature over the width of the posterior. Check
-    it on some samples with `importance_evidence`. As a training objective it does worse than the
-    ELBO.
+    it on some samples with `importance_evidence`. As it is no bound, it is no training objective.
 
     Parameters
     ----------

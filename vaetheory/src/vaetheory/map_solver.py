@@ -90,6 +90,8 @@ def find_map(
     tolerance : float, optional
         In nats; by default 1e-10 in float64 and 1e-5 in float32. The rounding error of
         log p(x, z), taken to be 4 epsilon |log p(x, z)|, stands in its place where it is larger.
+        Give a larger one for decoders with kinks (ReLU): at a maximum that lies on a kink, the
+        gradient, and with it the decrement, does not tend to zero.
     max_iterations : int
         Steps to try at most.
     damping : float
