@@ -48,7 +48,9 @@ def test_large_latent_spaces_need_no_estimator(
 def test_a_seed_repeats_it(generator: torch.Generator) -> None:
     decoder, x, z = decoder_and_data(generator)
     one, two, three = (
-        log_evidence(decoder, x, z, generator=torch.Generator(x.device).manual_seed(seed)).value
+        log_evidence(
+            decoder, x[:1], z[:1], generator=torch.Generator(x.device).manual_seed(seed)
+        ).value
         for seed in (1, 1, 2)
     )
     assert torch.equal(one, two)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaetheory.arguments import Decoder, check_choice, check_count, check_positive
+from vaetheory.arguments import Decoder, check_choice, check_count, check_finite, check_positive
 from vaetheory.conjugate_gradients import conjugate_gradients
 from vaetheory.errors import ConvergenceWarning
 from vaetheory.joint import JointDensity, joint_density
@@ -106,6 +106,11 @@ def find_map(
     MapSolution
         A `ConvergenceWarning` tells if a sample did not converge.
 
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If an argument does not fit the others or holds NaN, or log p(x, z) is not finite at z.
+
     References
     ----------
     Nielsen, "Damping parameter in Marquardt's method", IMM-REP-1999-05.
@@ -153,6 +158,7 @@ class _Search:
         self.curvature: Curvature = curvature
         self.z = z.clone()
         self.log_joint = joint.log_prob(z)
+        check_finite("log p(x, z) at z", self.log_joint)
         self.gradient = joint.gradient(z)
         self.precision = z.new_zeros(batch, size, size) if exact else None
         self.damping = torch.full_like(self.log_joint, damping)
