@@ -18,6 +18,7 @@ import nox
 ROOT = Path(__file__).resolve().parent
 CONSTRAINTS = str(ROOT / "constraints.txt")
 PACKAGES = ("gfwx", "vaetheory")
+DEMOS = {"gfwx": ["demo.py"], "vaetheory": ["noise.py", "variances.py"]}
 
 # How meson is to build gfwx for the sweeps of `tests_full`.
 BUILDS = {
@@ -58,12 +59,14 @@ def install(session: nox.Session, *what: str) -> None:
 
 
 @nox.session
-def demo(session: nox.Session) -> None:
-    """Compress real photographs: a table of figures and a sheet of progressive decoding."""
-    rest = arguments(session, "gfwx")
-    install(session, "./gfwx", *group("gfwx", "demo"))
-    session.chdir("gfwx")
-    session.run("python", "demo/demo.py", *rest)
+@nox.parametrize("package", PACKAGES, ids=PACKAGES)
+def demo(session: nox.Session, package: str) -> None:
+    """Run the package's scripts, which make the figures and tables of its README."""
+    rest = arguments(session, package)
+    install(session, f"./{package}", *group(package, "demo"))
+    session.chdir(package)
+    for script in DEMOS[package]:
+        session.run("python", f"demo/{script}", *rest)
 
 
 @nox.session
@@ -91,6 +94,15 @@ def tests_full(session: nox.Session, build: str) -> None:
     if build != "portable":
         rest = ["-m", "slow or not slow", *rest]
     session.run("pytest", *rest, env=environment)
+
+
+@nox.session
+def tests_pythae(session: nox.Session) -> None:
+    """Test vaetheory on a model that another library has trained."""
+    rest = arguments(session, "vaetheory")
+    install(session, "./vaetheory", *group("vaetheory", "pythae"))
+    session.chdir("vaetheory")
+    session.run("pytest", "tests_pythae", *rest)
 
 
 def sanitizer_environment(session: nox.Session) -> dict[str, str]:
@@ -125,10 +137,11 @@ def lint(session: nox.Session) -> None:
     session.run("cython-lint", *packages)
     for package in packages:
         session.run("mypy", "--strict", f"{package}/src")
-        if package == "gfwx":
-            session.run("mypy", "gfwx/demo", env={"MYPYPATH": "gfwx/demo"})
+        session.run("mypy", f"{package}/demo", env={"MYPYPATH": f"{package}/demo"})
         # Apart from the other package's, whose test modules may have the same names.
         session.run("mypy", f"{package}/tests", env={"MYPYPATH": f"{package}/tests"})
+    if "vaetheory" in packages:
+        session.run("mypy", "vaetheory/tests_pythae")
     if not asked:
         session.run("mypy", "--strict", "noxfile.py")
         session.run("mypy", "bench", env={"MYPYPATH": "bench"})

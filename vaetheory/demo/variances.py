@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 import vaetheory as vt
 from vaetheory.covariance import Covariance
+from vaetheory.likelihoods import Likelihood
 
 PHOTOGRAPHS = ("chelsea", "astronaut", "coffee")
 PATCH, LATENT, HIDDEN = 8, 16, 256
@@ -30,7 +31,7 @@ class Model:
 
     name: str
     decoder: Callable[[Tensor], Tensor]
-    likelihood: vt.Normal
+    likelihood: Likelihood
     mean: Tensor
     covariance: Covariance
 

@@ -10,15 +10,15 @@ from torch import Tensor
 def log_integral(
     log_density: Callable[[Tensor], Tensor],
     dimension: int,
-    half_width: float = 9.0,
-    tolerance: float = 1e-10,
+    half_width: float = 7.0,
+    tolerance: float = 1e-8,
 ) -> float:
     """Logarithm of the integral of exp(log_density) over a box around 0.
 
     Gauss-Legendre rules with 6 and 10 points a side are compared on each cell, and a cell where
     they differ is cut in two along every side.
     """
-    cells_a_side = {1: 128, 2: 40}[dimension]
+    cells_a_side = {1: 128, 2: 28}[dimension]
     edges = torch.linspace(-half_width, half_width, cells_a_side + 1, dtype=torch.float64)
     centres = torch.cartesian_prod(*[(edges[1:] + edges[:-1]) / 2] * dimension)
     centres = centres.reshape(-1, dimension)

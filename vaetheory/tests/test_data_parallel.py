@@ -140,7 +140,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> list[Results]:
     """The results of both processes."""
     folder = tmp_path_factory.mktemp("processes")
     torch.multiprocessing.spawn(run_part, (folder,), nprocs=len(PARTS))
-    return [torch.load(folder / f"{rank}.pt") for rank in range(len(PARTS))]
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(len(PARTS))]
 
 
 @pytest.fixture(scope="module")

@@ -131,18 +131,6 @@ def test_curvature_product_and_score(
     torch.testing.assert_close(likelihood.score(x, output), score)
 
 
-def test_natural_parameters_have_equal_curvatures(
-    name: str, likelihood: Likelihood, output: Tensor, generator: torch.Generator
-) -> None:
-    if name == "mean and variance":
-        pytest.skip("the log variance is no natural parameter")
-    x = likelihood.sample(output, generator)
-    vectors = output[:, None].expand(-1, 2, *output.shape[1:])
-    torch.testing.assert_close(
-        likelihood.curvature_product(x, output, vectors), likelihood.fisher_product(output, vectors)
-    )
-
-
 def test_gradients(likelihood: Likelihood, output: Tensor, generator: torch.Generator) -> None:
     x = likelihood.sample(output, generator)
     output = output.requires_grad_()

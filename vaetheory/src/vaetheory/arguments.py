@@ -124,7 +124,8 @@ def decode(decoder: Decoder, z: Tensor) -> Tensor:
     Raises
     ------
     ArgumentError
-        If the decoder fails on a batch or its output does not begin with the batch dimension.
+        If the decoder fails on a batch, or its output does not begin with the batch dimension or is
+        not finite.
     ArgumentTypeError
         If it is not callable, or its output is not a tensor with the dtype and device of z.
     """
@@ -150,6 +151,7 @@ def decode(decoder: Decoder, z: Tensor) -> Tensor:
             "decoder must map latents (b, d) to outputs (b, ...) with a batch dimension, but "
             f"mapped {tuple(z.shape)} to {tuple(output.shape)}"
         )
+    check_finite("decoder's output", output)
     return output
 
 

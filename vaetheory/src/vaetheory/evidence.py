@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import torch
 from torch import Tensor
 
-from vaetheory.arguments import Decoder, check_choice, check_count, cholesky
+from vaetheory.arguments import (
+    Decoder,
+    check_alike,
+    check_choice,
+    check_count,
+    check_finite,
+    check_shape,
+    check_tensor,
+    cholesky,
+)
 from vaetheory.conjugate_gradients import conjugate_gradients
-from vaetheory.errors import ArgumentError, ConvergenceWarning
+from vaetheory.errors import ArgumentError, ArgumentTypeError, ConvergenceWarning
 from vaetheory.joint import joint_density
 from vaetheory.likelihoods import Likelihood
+from vaetheory.logdet import attach_gradient, logdet
 from vaetheory.metric import CURVATURES, Curvature, DecoderMetric
 from vaetheory.operators import SymmetricOperator
+from vaetheory.trace import draw_probes
+
+GRADIENT_PROBES: Final = 8
+"""Random vectors that estimate the gradient of a log-determinant that is itself an estimate."""
 
 
 class EstimatedLogDeterminant(Protocol):
@@ -75,6 +90,7 @@ def log_evidence(
     determinant: Callable[[SymmetricOperator], EstimatedLogDeterminant] | None = None,
     exact_limit: int = 256,
     rows: int | None = None,
+    generator: torch.Generator | None = None,
 ) -> LogEvidence:
     """Approximate log p(x) from one latent z for each sample.
 
@@ -89,8 +105,7 @@ def log_evidence(
     For a normal likelihood and an affine decoder this is log p(x) itself, at every z. For any other
     decoder it is an approximation, Laplace's at the maximum (see `find_map`), and neither an upper
     nor a lower bound: it errs with the decoder's curvature over the width of the posterior. Check
-    it on some samples with `importance_evidence`. As a training objective it does worse than the
-    ELBO.
+    it on some samples with `importance_evidence`. As it is no bound, it is no training objective.
 
     Parameters
     ----------
@@ -109,17 +124,24 @@ def log_evidence(
         Add the last term. It costs one more solution of a linear system where A is not formed.
     determinant : callable, optional
         Computes log det A from products alone: a function of a `SymmetricOperator` that returns an
-        `EstimatedLogDeterminant`, such as ``functools.partial(logdet, ...)``. Then the correction
-        comes from conjugate gradients.
+        `EstimatedLogDeterminant`. Then the correction comes from conjugate gradients. By default A
+        is formed and factorised for d up to `exact_limit`, with d products, and beyond this is
+        `vaetheory.logdet.logdet` with 256 products; for others give
+        ``functools.partial(logdet, products=...)``.
     exact_limit : int
-        Without `determinant`: the largest d for which A is formed, with d products, and factorised.
+        The largest d for which A is formed, where `determinant` is not given.
     rows : int, optional
         How many outputs to compute at a time.
+    generator : torch.Generator, optional
+        Source of randomness where log det A or its gradient is estimated.
 
     Returns
     -------
     LogEvidence
-        Differentiable in x, z and the decoder's parameters.
+        Differentiable in x, z and the decoder's parameters. Where log det A is an estimate without
+        gradient, its gradient is one too: unbiased, from 8 random vectors w as the derivative of
+        w^T A w with one w replaced by A^-1 w and held fixed. A `ConvergenceWarning` tells if
+        conjugate gradients have not converged.
 
     Raises
     ------
@@ -140,30 +162,66 @@ def log_evidence(
     metric = joint.metric(z, curvature)
     gradient = joint.gradient(z) if correction else torch.zeros_like(z)
     standard_error = None
-    if determinant is None:
-        if metric.size > exact_limit:
-            raise ArgumentError(
-                f"determinant must be given for d = {metric.size} > exact_limit = {exact_limit}"
-            )
+    if determinant is None and metric.size <= exact_limit:
         factor = cholesky(_name(curvature), metric.dense())
         log_determinant = 2 * factor.diagonal(dim1=1, dim2=2).log().sum(1)
         whitened = torch.linalg.solve_triangular(factor, gradient[:, :, None], upper=False)
         added = 0.5 * whitened.square().sum((1, 2))
         products = metric.size
     else:
+        if determinant is None:
+            # What is added to I has no negative eigenvalues.
+            bounded = curvature == "fisher" or (
+                curvature == "gauss-newton" and joint.likelihood.natural
+            )
+            floor = 1.0 if bounded else 0.0
+            determinant = functools.partial(logdet, floor=floor, generator=generator)
+        elif not callable(determinant):
+            raise ArgumentTypeError(
+                f"determinant must be callable, got {type(determinant).__name__}"
+            )
         estimate = determinant(metric)
-        log_determinant = estimate.value
+        _check_estimate(estimate.value, metric)
+        log_determinant, spent = _with_gradient(estimate.value, metric, curvature, generator)
+        products = estimate.products + spent
         if estimate.standard_error is not None:
             standard_error = 0.5 * estimate.standard_error
         added, spent = (
             _correction(metric, gradient, curvature) if correction else (gradient.sum(1), 0)
         )
-        products = estimate.products + spent
+        products += spent
+        # Only now: where A is indefinite, the correction has said so more clearly.
+        check_finite("determinant's value", log_determinant)
     log_likelihood = joint.log_likelihood(z)
     at_point = log_likelihood - 0.5 * z.square().sum(1) - 0.5 * log_determinant
     return LogEvidence(
         at_point + added, log_likelihood, log_determinant, added, standard_error, products
     )
+
+
+def _check_estimate(value: Tensor, metric: DecoderMetric) -> None:
+    check_tensor("determinant's value", value)
+    check_shape("determinant's value", value, (metric.batch,))
+    check_alike("determinant's value", value, "z", metric.z)
+
+
+def _with_gradient(
+    value: Tensor, metric: DecoderMetric, curvature: Curvature, generator: torch.Generator | None
+) -> tuple[Tensor, int]:
+    """Return log det A with a gradient, if one is wanted, and how many products that took.
+
+    d log det A = tr(A^-1 dA) = E[(A^-1 w)^T dA w] for w with independent signs as entries.
+    """
+    if value.requires_grad or not torch.is_grad_enabled():
+        return value, 0
+    probes = draw_probes(metric, GRADIENT_PROBES, "rademacher", generator)
+    if not metric.product(probes[:, :1]).requires_grad:
+        return value, 1
+    solutions, spent = zip(
+        *[_solve(metric, probe, curvature, "gradient") for probe in probes.unbind(1)], strict=True
+    )
+    forms = (torch.stack(solutions, 1) * metric.product(probes)).sum(2)
+    return attach_gradient(value, forms.mean(1)), sum(spent) + 1 + GRADIENT_PROBES
 
 
 def _correction(
@@ -174,8 +232,18 @@ def _correction(
     With u = A^-1 g taken as a constant, g^T u - 1/2 u^T A u has the same value and the same
     derivatives, and an error in u enters only squared.
     """
-    tolerance = math.sqrt(torch.finfo(gradient.dtype).eps)
-    solution = conjugate_gradients(metric, gradient, tolerance=tolerance)
+    constant, spent = _solve(metric, gradient, curvature, "decrement correction")
+    product = metric.product(constant[:, None])[:, 0]
+    value = (gradient * constant).sum(1) - 0.5 * (constant * product).sum(1)
+    return value, spent + 1
+
+
+def _solve(
+    metric: DecoderMetric, right: Tensor, curvature: Curvature, purpose: str
+) -> tuple[Tensor, int]:
+    """Return A^-1 times the right side (b, d), without gradient, and the products it took."""
+    tolerance = math.sqrt(torch.finfo(right.dtype).eps)
+    solution = conjugate_gradients(metric, right, tolerance=tolerance)
     if not bool(solution.positive.all()):
         first = int((~solution.positive).nonzero()[0, 0])
         raise ArgumentError(
@@ -183,15 +251,12 @@ def _correction(
         )
     if not bool(solution.converged.all()):
         warnings.warn(
-            "the decrement correction is inexact: conjugate gradients left a relative residual of "
+            f"the {purpose} is inexact: conjugate gradients left a relative residual of "
             f"{solution.residual.max():.2g}",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
-    constant = solution.value
-    product = metric.product(constant[:, None])[:, 0]
-    value = (gradient * constant).sum(1) - 0.5 * (constant * product).sum(1)
-    return value, int(solution.products.max()) + 1
+    return solution.value, int(solution.products.max())
 
 
 def _name(curvature: Curvature) -> str:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaetheory.arguments import Decoder, check_alike, check_choice, check_count
+from vaetheory.arguments import Decoder, check_choice, check_count
 from vaetheory.covariance import Covariance, FullCovariance
-from vaetheory.errors import ArgumentError, ArgumentTypeError
-from vaetheory.joint import JointDensity, joint_density
+from vaetheory.joint import joint_density
 from vaetheory.likelihoods import Likelihood
 from vaetheory.metric import CURVATURES, Curvature
+from vaetheory.posterior import check_covariance, log_weights, prior_or_standard
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,54 +100,22 @@ def importance_evidence(
     check_count("count", count, minimum=2)
     if proposal is None:
         proposal = FullCovariance.from_precision(joint.metric(z, curvature).dense())
-    _check_proposal(proposal, z)
-    log_weights = torch.cat(
+    check_covariance("proposal", proposal, "z", z)
+    # In pieces, so that not all latents are held at a time.
+    most = max(1, joint.rows // len(z))
+    sizes = [min(most, count - done) for done in range(0, count, most)]
+    prior = prior_or_standard(None, z)
+    weights = torch.cat(
         [
-            _log_weights(joint, z, proposal, size, generator)
-            for size in _sizes(count, len(z), joint)
+            log_weights(
+                decoder, x, z, proposal, joint.likelihood, prior, size, joint.rows, generator
+            )
+            for size in sizes
         ],
         dim=1,
     )
-    total = log_weights.logsumexp(1)
-    squares = (2 * log_weights).logsumexp(1)
+    total = weights.logsumexp(1)
+    squares = (2 * weights).logsumexp(1)
     effective = (2 * total - squares).exp()
     variance = (1 / effective - 1 / count).clamp(min=0) * count / (count - 1)
     return ImportanceEvidence(total - math.log(count), variance.sqrt(), effective, count)
-
-
-def _check_proposal(proposal: object, z: Tensor) -> None:
-    if not isinstance(proposal, Covariance):
-        raise ArgumentTypeError(f"proposal must be a Covariance, got {type(proposal).__name__}")
-    check_alike("proposal", proposal.logdet(), "z", z)
-    if proposal.dimension != z.shape[1] or proposal.batch not in (1, z.shape[0]):
-        raise ArgumentError(
-            f"proposal must be a batch of {z.shape[0]} (or 1) of dimension {z.shape[1]} to go with "
-            f"z, got {proposal.batch} of dimension {proposal.dimension}"
-        )
-
-
-def _sizes(count: int, batch: int, joint: JointDensity) -> list[int]:
-    """Cut the samples of each z into pieces that the rows allow."""
-    most = max(1, joint.rows // batch)
-    return [min(most, count - done) for done in range(0, count, most)]
-
-
-def _log_weights(
-    joint: JointDensity,
-    z: Tensor,
-    proposal: Covariance,
-    count: int,
-    generator: torch.Generator | None,
-) -> Tensor:
-    """Draw some samples for each z and return their log weights, shape (b, count)."""
-    batch, size = z.shape
-    if proposal.batch == batch:
-        deviation = proposal.sample(count, generator)
-    else:
-        # One covariance for all, but not the same samples.
-        deviation = proposal.sample(batch * count, generator).reshape(batch, count, size)
-    latents = (z[:, None] + deviation).reshape(batch * count, size)
-    log_joint = joint.repeated(count).log_prob(latents).reshape(batch, count)
-    squared = (deviation * proposal.solve(deviation)).sum(2)
-    constant = size * math.log(2 * math.pi) + proposal.logdet()[:, None]
-    return log_joint + 0.5 * (squared + constant)

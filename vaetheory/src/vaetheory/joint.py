@@ -74,10 +74,6 @@ class JointDensity:
         """Return the density for some samples, by their positions in the batch."""
         return replace(self, x=self.x[samples])
 
-    def repeated(self, count: int) -> JointDensity:
-        """Return the density with each sample `count` times, next to each other."""
-        return replace(self, x=self.x.repeat_interleave(count, 0))
-
 
 def joint_density(
     decoder: Decoder,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,15 @@ class Likelihood(nn.Module, ABC):
 
     All elements of x are independent given nu. A likelihood is a module, so that one with a learned
     scale can be a part of the model and be trained and stored with it.
+
+    Attributes
+    ----------
+    natural : bool
+        Whether the output is a natural parameter of an exponential family. Then the curvature of
+        -log p(x | nu) is the Fisher information whatever the data.
     """
+
+    natural: ClassVar[bool] = False
 
     @abstractmethod
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
@@ -54,9 +62,11 @@ class Likelihood(nn.Module, ABC):
     def curvature_product(self, x: Tensor, output: Tensor, vectors: Tensor) -> Tensor:
         """Multiply vectors (b, k, *t) with H = -d^2 log p(x | nu) / d nu^2 at the data.
 
-        Equal to the Fisher information where the output is a natural parameter (normal with a fixed
-        scale, Bernoulli, categorical, Poisson); otherwise it may be indefinite.
+        The Fisher information where the output is a natural parameter; otherwise it may be
+        indefinite.
         """
+        if self.natural:
+            return self.fisher_product(output, vectors)
 
         def product(vector: Tensor) -> Tensor:
             push: Tensor = torch.func.jvp(lambda nu: self.score(x, nu), (output,), (vector,))[1]
@@ -106,6 +116,8 @@ class Normal(Likelihood):
         Make log sigma a parameter of the module, `log_scale`, that starts at log(scale).
     """
 
+    natural = True
+
     def __init__(self, scale: float | Tensor = 1.0, learned: bool = False) -> None:
         super().__init__()
         value = torch.as_tensor(scale)
@@ -153,6 +165,8 @@ class Bernoulli(Likelihood):
     not normalised, and neither is an evidence made of it.
     """
 
+    natural = True
+
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
         """Return the sum of x nu - log(1 + exp nu)."""
         return (x * output - nn.functional.softplus(output)).flatten(1).sum(1)
@@ -180,6 +194,8 @@ class Bernoulli(Likelihood):
 
 class Categorical(Likelihood):
     """x one of c classes, element by element, with logits nu (b, c, *s) for x (b, *s) of int64."""
+
+    natural = True
 
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
         """Return the sum of the log probabilities of the classes x."""
@@ -226,6 +242,8 @@ class Categorical(Likelihood):
 
 class Poisson(Likelihood):
     """x ~ Poisson(lambda) element by element, with log rates nu = log lambda."""
+
+    natural = True
 
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
         """Return the sum of x nu - exp nu - log x!."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaetheory.arguments import Decoder, check_choice, check_count, check_positive
+from vaetheory.arguments import Decoder, check_choice, check_count, check_finite, check_positive
 from vaetheory.conjugate_gradients import conjugate_gradients
 from vaetheory.errors import ConvergenceWarning
 from vaetheory.joint import JointDensity, joint_density
@@ -90,6 +90,8 @@ def find_map(
     tolerance : float, optional
         In nats; by default 1e-10 in float64 and 1e-5 in float32. The rounding error of
         log p(x, z), taken to be 4 epsilon |log p(x, z)|, stands in its place where it is larger.
+        Give a larger one for decoders with kinks (ReLU): at a maximum that lies on a kink, the
+        gradient, and with it the decrement, does not tend to zero.
     max_iterations : int
         Steps to try at most.
     damping : float
@@ -103,6 +105,11 @@ def find_map(
     -------
     MapSolution
         A `ConvergenceWarning` tells if a sample did not converge.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If an argument does not fit the others or holds NaN, or log p(x, z) is not finite at z.
 
     References
     ----------
@@ -151,7 +158,8 @@ class _Search:
         self.curvature: Curvature = curvature
         self.z = z.clone()
         self.log_joint = joint.log_prob(z)
-        self.gradient = torch.zeros_like(z)
+        check_finite("log p(x, z) at z", self.log_joint)
+        self.gradient = joint.gradient(z)
         self.precision = z.new_zeros(batch, size, size) if exact else None
         self.damping = torch.full_like(self.log_joint, damping)
         self.growth = torch.full_like(self.log_joint, 2.0)
@@ -172,20 +180,29 @@ class _Search:
             solved, 0.5 * (1 + damping) * (slope + residual.square()), torch.inf
         )
 
+        joint = self.joint.part(active)
         before = self.log_joint[active]
         trial = self.z[active] + step
-        after = self.joint.part(active).log_prob(trial)
+        after = joint.log_prob(trial)
+        slopes = joint.gradient(trial)
         rounding = 4 * torch.finfo(after.dtype).eps * before.abs()
+        # Rounding hides a small rise of log p(x, z), but not the slopes at its two ends.
+        small = predicted <= 1e3 * rounding
+        rise = torch.where(small, 0.5 * (slope + (slopes * step).sum(1)), after - before)
+        gain = rise / predicted
         near = solved & (decrement <= rounding.clamp(min=tolerance))
-        gain = (after - before) / predicted
-        # The last step may be smaller than what rounding hides; it is safe all the same.
+        # The last step may be smaller than what the slopes tell; it is safe all the same.
         taken = (
-            solved & torch.isfinite(after) & ((gain > 1e-3) | (near & (after >= before - rounding)))
+            solved
+            & torch.isfinite(after)
+            & torch.isfinite(slopes).all(1)
+            & ((gain > 1e-3) | (near & (after >= before - rounding)))
         )
 
         accepted = active[taken]
         self.z[accepted] = trial[taken]
         self.log_joint[accepted] = after[taken]
+        self.gradient[accepted] = slopes[taken]
         self.moved[active] = taken
         shrunk = damping * (1 - (2 * gain - 1) ** 3).clamp(min=1 / 3, max=2.0)
         growth = self.growth[active]
@@ -196,15 +213,12 @@ class _Search:
         self.iterations[active] += 1
 
     def _update_model(self, samples: Tensor) -> None:
-        """Take gradient and curvature anew where z has changed."""
-        if samples.numel() == 0:
+        """Take the curvature anew where z has changed."""
+        if samples.numel() == 0 or self.precision is None:
             return
-        joint = self.joint.part(samples)
-        self.gradient[samples] = joint.gradient(self.z[samples])
-        if self.precision is not None:
-            metric = joint.metric(self.z[samples], self.curvature)
-            self.precision[samples] = metric.dense()
-            self.products[samples] += metric.size
+        metric = self.joint.part(samples).metric(self.z[samples], self.curvature)
+        self.precision[samples] = metric.dense()
+        self.products[samples] += metric.size
 
     def _solve(self, active: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return steps, norms of their residuals, and whether A + lambda I is positive definite."""

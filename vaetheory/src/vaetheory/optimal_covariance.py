@@ -65,6 +65,7 @@ def optimal_diagonal_covariance(precision: Tensor) -> DiagonalCovariance:
         A, as from ``DecoderMetric(...).dense()``.
     """
     check_symmetric("precision", precision)
+    cholesky("precision", precision)
     return DiagonalCovariance(1 / precision.diagonal(dim1=1, dim2=2))
 
 
@@ -77,6 +78,7 @@ def optimal_scalar_covariance(precision: Tensor) -> ScalarCovariance:
         A, as from ``DecoderMetric(...).dense()``.
     """
     check_symmetric("precision", precision)
+    cholesky("precision", precision)
     size = precision.shape[1]
     return ScalarCovariance(size / precision.diagonal(dim1=1, dim2=2).sum(1), size)
 

@@ -34,14 +34,27 @@ def check_posterior(mean: Tensor, covariance: Covariance) -> None:
         If the covariance is no `Covariance`, or of another dtype or device.
     """
     check_latent("mean", mean)
-    _check_covariance("covariance", covariance, mean)
+    check_covariance("covariance", covariance, "mean", mean)
+
+
+def check_covariance(name: str, covariance: object, mean_name: str, mean: Tensor) -> None:
+    """Refuse what is not a covariance of the means' dimension, with their batch or that of 1."""
+    if not isinstance(covariance, Covariance):
+        raise ArgumentTypeError(f"{name} must be a Covariance, got {type(covariance).__name__}")
+    check_alike(name, covariance.diagonal(), mean_name, mean)
+    if covariance.dimension != mean.shape[1] or covariance.batch not in (1, len(mean)):
+        raise ArgumentError(
+            f"{name} must have batch {len(mean)} or 1 and dimension {mean.shape[1]} to go with a "
+            f"{mean_name} of shape {tuple(mean.shape)}, got {covariance.batch} and "
+            f"{covariance.dimension}"
+        )
 
 
 def prior_or_standard(prior: Covariance | None, mean: Tensor) -> Covariance:
     """Return the covariance of the prior N(0, P) for latents like the mean; I if none is given."""
     if prior is None:
         return ScalarCovariance(mean.new_ones(1), mean.shape[1])
-    _check_covariance("prior", prior, mean)
+    check_covariance("prior", prior, "mean", mean)
     return prior
 
 
@@ -158,16 +171,3 @@ def log_weights(
     z = sample_posterior(mean, covariance, samples, generator)
     ratio = log_normal(z, prior) - log_normal(z - mean[:, None], covariance)
     return ratio + log_likelihoods(decoder, x, z, likelihood, rows)
-
-
-def _check_covariance(name: str, covariance: Covariance, mean: Tensor) -> None:
-    """Refuse what is not a covariance of the mean's dimension, with its batch or that of 1."""
-    if not isinstance(covariance, Covariance):
-        raise ArgumentTypeError(f"{name} must be a Covariance, got {type(covariance).__name__}")
-    check_alike(name, covariance.diagonal(), "mean", mean)
-    if covariance.dimension != mean.shape[1] or covariance.batch not in (1, len(mean)):
-        raise ArgumentError(
-            f"{name} must have batch {len(mean)} or 1 and dimension {mean.shape[1]} to go with a "
-            f"mean of shape {tuple(mean.shape)}, got {covariance.batch} and "
-            f"{covariance.dimension}"
-        )
