@@ -187,6 +187,15 @@ def bench(session: nox.Session) -> None:
     session.run("pytest", *rest)
 
 
+@nox.session
+def bench_log_determinants(session: nox.Session) -> None:
+    """Compare log-determinants from products with those of other libraries; writes a report."""
+    rest = with_whole_paths(session, arguments(session, "vaetheory"))
+    install(session, "./vaetheory", "-r", "bench/log_determinants/requirements.txt")
+    session.chdir("bench")
+    session.run("python", "-m", "log_determinants.compare", *rest)
+
+
 def with_whole_paths(session: nox.Session, rest: list[str]) -> list[str]:
     """Return arguments with the paths of options joined to them, made absolute.
 

@@ -28,8 +28,11 @@ def main() -> None:
     parser.add_argument("--matrices", nargs="*", default=["pow", "mlp", "kern"])
     parser.add_argument("--budgets", type=int, nargs="*", default=list(BUDGETS))
     parser.add_argument("--seeds", type=int, default=100)
+    parser.add_argument("--quick", action="store_true", help="two sizes and ten seeds")
     parser.add_argument("--report", type=Path, default=Path(__file__).parent / "report")
     asked = parser.parse_args()
+    if asked.quick:
+        asked.sizes, asked.seeds = [64, 256], 10
     torch.set_num_threads(1)
     asked.report.mkdir(parents=True, exist_ok=True)
     for size in asked.sizes:

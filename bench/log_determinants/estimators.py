@@ -20,7 +20,7 @@ from linear_operator.utils.stochastic_lq import StochasticLQ
 from matfree import decomp, funm, stochtrace
 from torch import Tensor
 
-from vaetheory.logdet import LogDeterminant, logdet
+from vaetheory.log_determinants import LogDeterminant, logdet
 from vaetheory.operators import FunctionOperator
 
 jax.config.update("jax_enable_x64", True)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vaetheory.evidence import log_evidence
 from vaetheory.likelihoods import Bernoulli, Likelihood, Normal, Poisson
-from vaetheory.logdet import LogDeterminant, logdet
+from vaetheory.log_determinants import LogDeterminant, logdet
 from vaetheory.map_solver import find_map
 from vaetheory.metric import CURVATURES, Curvature
 from vaetheory.operators import SymmetricOperator

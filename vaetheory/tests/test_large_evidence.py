@@ -12,7 +12,7 @@ from torch import Tensor
 from vaetheory.errors import ArgumentError, ArgumentTypeError, ConvergenceWarning
 from vaetheory.evidence import log_evidence
 from vaetheory.likelihoods import MeanVarianceNormal, Normal
-from vaetheory.logdet import LogDeterminant, logdet
+from vaetheory.log_determinants import LogDeterminant, logdet
 from vaetheory.map_solver import find_map
 from vaetheory.metric import CURVATURES, Curvature
 

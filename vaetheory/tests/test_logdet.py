@@ -8,8 +8,8 @@ from torch import Tensor
 
 from vaetheory.errors import ArgumentError, ArgumentTypeError
 from vaetheory.jacobian import Jacobian
-from vaetheory.logdet import jacobian_logdet, logdet
-from vaetheory.logdet.block_lanczos import block_lanczos
+from vaetheory.log_determinants import jacobian_logdet, logdet
+from vaetheory.log_determinants.block_lanczos import block_lanczos
 from vaetheory.metric import DecoderMetric
 from vaetheory.operators import FunctionOperator, MatrixOperator
 from vaetheory.trace import draw_probes

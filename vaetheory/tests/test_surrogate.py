@@ -10,7 +10,7 @@ from torch import Tensor
 from vaetheory.conjugate_gradients import conjugate_gradients
 from vaetheory.errors import ArgumentError, ArgumentTypeError, ConvergenceWarning
 from vaetheory.jacobian import Jacobian
-from vaetheory.logdet import (
+from vaetheory.log_determinants import (
     attach_gradient,
     logdet,
     logdet_surrogate,
@@ -113,6 +113,6 @@ def test_unfinished_solving_warns(
     decoder: Curved, z: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hurried = partial(conjugate_gradients, max_iterations=1)
-    monkeypatch.setattr("vaetheory.logdet.surrogate.conjugate_gradients", hurried)
+    monkeypatch.setattr("vaetheory.log_determinants.surrogate.conjugate_gradients", hurried)
     with pytest.warns(ConvergenceWarning, match="conjugate gradients stopped"):
         sample_inverse_by_solving(Jacobian(decoder, z), 1)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vaetheory.errors import ArgumentError, ArgumentTypeError
 from vaetheory.jacobian import Jacobian
-from vaetheory.logdet import VariationalLogDeterminant, quadratic_form
+from vaetheory.log_determinants import VariationalLogDeterminant, quadratic_form
 from vaetheory.metric import DecoderMetric
 from vaetheory.operators import MatrixOperator
 

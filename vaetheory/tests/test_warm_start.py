@@ -7,7 +7,7 @@ from spectra import decaying
 from torch import Tensor
 
 from vaetheory.errors import ArgumentError
-from vaetheory.logdet import RitzBasis, logdet, warm_logdet
+from vaetheory.log_determinants import RitzBasis, logdet, warm_logdet
 from vaetheory.operators import FunctionOperator, MatrixOperator
 
 BATCH, SIZE = 40, 128

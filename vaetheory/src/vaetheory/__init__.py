@@ -24,6 +24,14 @@ from vaetheory.iwae import iwae
 from vaetheory.jacobian import Jacobian
 from vaetheory.kl_divergence import kl_divergence
 from vaetheory.likelihoods import Bernoulli, Categorical, MeanVarianceNormal, Normal, Poisson
+from vaetheory.log_determinants import (
+    LogDeterminant,
+    VariationalLogDeterminant,
+    jacobian_logdet,
+    logdet,
+    logdet_surrogate,
+    warm_logdet,
+)
 from vaetheory.map_solver import find_map
 from vaetheory.metric import DecoderMetric
 from vaetheory.models import VAE, ConstantVarianceVAE
@@ -34,6 +42,7 @@ from vaetheory.optimal_covariance import (
     optimal_diagonal_covariance,
     optimal_scalar_covariance,
 )
+from vaetheory.trace import covariance_trace, hutch_plus_plus, hutchinson, xtrace
 
 __version__ = _version("vaetheory")
 
@@ -51,6 +60,7 @@ __all__ = [
     "FunctionOperator",
     "HeldPrior",
     "Jacobian",
+    "LogDeterminant",
     "LowRankCovariance",
     "MatrixOperator",
     "MeanVarianceNormal",
@@ -58,22 +68,31 @@ __all__ = [
     "Poisson",
     "ScalarCovariance",
     "VaetheoryError",
+    "VariationalLogDeterminant",
     "__version__",
     "bilbo",
     "bilbo_bias",
     "constant_covariance",
+    "covariance_trace",
     "elbo",
     "evidence_gap",
     "find_map",
     "fitted_prior",
     "fold_covariance",
     "fold_prior",
+    "hutch_plus_plus",
+    "hutchinson",
     "importance_evidence",
     "iwae",
+    "jacobian_logdet",
     "kl_divergence",
     "log_evidence",
+    "logdet",
+    "logdet_surrogate",
     "optimal_covariance",
     "optimal_diagonal_covariance",
     "optimal_scalar_covariance",
     "taylor_elbo",
+    "warm_logdet",
+    "xtrace",
 ]

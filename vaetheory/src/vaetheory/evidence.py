@@ -26,7 +26,7 @@ from vaetheory.conjugate_gradients import conjugate_gradients
 from vaetheory.errors import ArgumentError, ArgumentTypeError, ConvergenceWarning
 from vaetheory.joint import joint_density
 from vaetheory.likelihoods import Likelihood
-from vaetheory.logdet import attach_gradient, logdet
+from vaetheory.log_determinants import attach_gradient, logdet
 from vaetheory.metric import CURVATURES, Curvature, DecoderMetric
 from vaetheory.operators import SymmetricOperator
 from vaetheory.trace import draw_probes
@@ -126,7 +126,7 @@ def log_evidence(
         Computes log det A from products alone: a function of a `SymmetricOperator` that returns an
         `EstimatedLogDeterminant`. Then the correction comes from conjugate gradients. By default A
         is formed and factorised for d up to `exact_limit`, with d products, and beyond this is
-        `vaetheory.logdet.logdet` with 256 products; for others give
+        `vaetheory.log_determinants.logdet` with 256 products; for others give
         ``functools.partial(logdet, products=...)``.
     exact_limit : int
         The largest d for which A is formed, where `determinant` is not given.

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from vaetheory.arguments import check_count, check_shape
 from vaetheory.errors import ArgumentError
-from vaetheory.logdet.block_lanczos import block_lanczos
-from vaetheory.logdet.krylov import krylov_logdet
-from vaetheory.logdet.result import LogDeterminant
+from vaetheory.log_determinants.block_lanczos import block_lanczos
+from vaetheory.log_determinants.krylov import krylov_logdet
+from vaetheory.log_determinants.result import LogDeterminant
 from vaetheory.operators import FunctionOperator, SymmetricOperator
 from vaetheory.trace import check_operator, draw_probes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from vaetheory.arguments import check_finite, cholesky
-from vaetheory.logdet.result import LogDeterminant
+from vaetheory.log_determinants.result import LogDeterminant
 from vaetheory.operators import SymmetricOperator
 
 

@@ -22,7 +22,10 @@ class LogDeterminant:
         A bound that holds without chance if no eigenvalue lies below the `floor` that was given;
         None without a floor.
     upper : Tensor, shape (b,), or None
-        A limit that the truth exceeds in at most 1 of 100 runs; None where too few probes are left.
+        A one-sided limit, from Student's quantile at 99 % with a spread that allows for estimates
+        that are not independent: about 1 of 100 runs exceeds it. Not proven, as the lower bound is;
+        `VariationalLogDeterminant.bound` needs no such allowance. None where too few probes are
+        left.
     products : int
         Products with each matrix that were spent.
     method : str

@@ -10,9 +10,9 @@ from torch import Tensor
 from vaetheory.arguments import check_choice, check_count, check_finite
 from vaetheory.errors import ArgumentError, ArgumentTypeError
 from vaetheory.jacobian import Jacobian
-from vaetheory.logdet.estimate import METHODS, Method
-from vaetheory.logdet.krylov import krylov_logdet
-from vaetheory.logdet.result import LogDeterminant
+from vaetheory.log_determinants.estimate import METHODS, Method
+from vaetheory.log_determinants.krylov import krylov_logdet
+from vaetheory.log_determinants.result import LogDeterminant
 from vaetheory.metric import DecoderMetric
 
 

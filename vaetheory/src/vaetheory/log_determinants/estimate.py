@@ -7,9 +7,9 @@ from typing import Final, Literal
 import torch
 
 from vaetheory.arguments import check_choice, check_count
-from vaetheory.logdet.exact import exact_logdet
-from vaetheory.logdet.krylov import krylov_logdet
-from vaetheory.logdet.result import LogDeterminant
+from vaetheory.log_determinants.exact import exact_logdet
+from vaetheory.log_determinants.krylov import krylov_logdet
+from vaetheory.log_determinants.result import LogDeterminant
 from vaetheory.operators import SymmetricOperator
 from vaetheory.trace import check_operator
 

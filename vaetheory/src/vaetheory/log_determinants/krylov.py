@@ -30,8 +30,8 @@ from torch import Tensor
 
 from vaetheory.arguments import check_count
 from vaetheory.errors import ArgumentError
-from vaetheory.logdet.block_lanczos import BlockKrylov, block_lanczos
-from vaetheory.logdet.result import LogDeterminant
+from vaetheory.log_determinants.block_lanczos import BlockKrylov, block_lanczos
+from vaetheory.log_determinants.result import LogDeterminant
 from vaetheory.operators import SymmetricOperator
 from vaetheory.student import student_quantile, two_sigma_factor
 from vaetheory.trace import LEFT_OUT_SPREAD, draw_probes
