@@ -57,7 +57,7 @@ def choose(
         sizes do not tell which is best.
     """
     candidates: tuple[str | None, ...] = (transform if isinstance(transform, str) else None,)
-    if candidates == ("auto",) and _may_choose_transform(header):
+    if may_choose_transform(header, transform):
         candidates = _CANDIDATES
     samples = threads.run(lambda name: _sample(image, header, name), candidates, workers)
     best, (_, zero_runs, runs) = min(
@@ -69,7 +69,10 @@ def choose(
     return encoder, best if isinstance(transform, str) else transform
 
 
-def _may_choose_transform(header: Header) -> bool:
+def may_choose_transform(header: Header, transform: transforms.Transform) -> bool:
+    """Tell whether "auto" is asked for, and a look at the picture can say what it is."""
+    if not isinstance(transform, str) or transform != "auto":
+        return False
     if not header.is_lossless or header.width * header.height < LEAST_PIXELS:
         return False
     usual = transforms.resolve("auto", header.intent, header.channels, header.layers)

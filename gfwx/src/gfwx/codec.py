@@ -20,7 +20,7 @@ from gfwx.arguments import (
     prepare_output,
     presented,
 )
-from gfwx.choice import choose
+from gfwx.choice import choose, may_choose_transform
 from gfwx.coefficients import Coding
 from gfwx.decoding import decode_picture
 from gfwx.encoding import encode_picture
@@ -112,7 +112,7 @@ def encode(
         metadata=metadata,
     )
     workers = thread_pool.resolve(threads, array.size)
-    if encoder == "auto" or (isinstance(transform, str) and transform == "auto"):
+    if encoder == "auto" or may_choose_transform(header, transform):
         suitable, transform = choose(array, header, transform, workers)
         if encoder == "auto" and suitable != header.encoder:
             header = replace(header, encoder=suitable)

@@ -70,17 +70,17 @@ _INTENTS: Final = tuple(Intent)
 _ENCODER_CODES: Final = {encoder: code for code, encoder in enumerate(Encoder)}
 _FILTER_CODES: Final = {wavelet: code for code, wavelet in enumerate(Filter)}
 _INTENT_CODES: Final = {intent: code for code, intent in enumerate(Intent)}
-_INTEGERS: Final = (
-    "width",
-    "height",
-    "layers",
-    "channels",
-    "bit_depth",
-    "quality",
-    "chroma_scale",
-    "block_size",
-    "vertical_levels",
+_RANGES: Final = (
+    ("width", 1, MAX_SIDE),
+    ("height", 1, MAX_SIDE),
+    ("layers", 1, MAX_LAYERS),
+    ("channels", 1, MAX_CHANNELS),
+    ("bit_depth", 1, 16),
+    ("quality", 1, 1024),
+    ("chroma_scale", 1, 256),
+    ("block_size", 2, 30),
 )
+_INTEGERS: Final = (*(name for name, *_ in _RANGES), "vertical_levels")
 _integers: Final = operator.attrgetter(*_INTEGERS)
 _NAMES: Final[dict[str, dict[str, StrEnum]]] = {
     name: {member.value: member for member in names}
@@ -312,14 +312,9 @@ class Header:
         ArgumentTypeError
             A value has the wrong type.
         """
-        _check_range("width", self.width, 1, MAX_SIDE)
-        _check_range("height", self.height, 1, MAX_SIDE)
-        _check_range("layers", self.layers, 1, MAX_LAYERS)
-        _check_range("channels", self.channels, 1, MAX_CHANNELS)
-        _check_range("bit_depth", self.bit_depth, 1, 16)
-        _check_range("quality", self.quality, 1, 1024)
-        _check_range("chroma_scale", self.chroma_scale, 1, 256)
-        _check_range("block_size", self.block_size, 2, 30)
+        for (name, least, most), value in zip(_RANGES, _integers(self), strict=False):
+            if type(value) is not int or not least <= value <= most:
+                _check_range(name, value, least, most)
         _check_name("filter", self.filter, _FILTER_CODES)
         _check_name("encoder", self.encoder, _ENCODER_CODES)
         _check_name("intent", self.intent, _INTENT_CODES)

@@ -18,10 +18,10 @@ class Tasks:
 
     def __init__(self) -> None:
         self._functions: list[Callable[[], object] | None] = []
-        self._needs: list[frozenset[int]] = []
+        self._needs: list[Iterable[int]] = []
         self._ended: set[int] = set()
         self._failed = False
-        self._changed = Condition()
+        self._changed: Condition | None = None  # with one thread nobody waits
 
     def add(self, function: Callable[[], object], needs: Iterable[int] = ()) -> int:
         """Append a task.
@@ -47,9 +47,10 @@ class Tasks:
 
     def signal(self, number: int) -> None:
         """Let those begin that need an event, or a task."""
-        with self._changed:
-            self._ended.add(number)
-            self._changed.notify_all()
+        if self._changed is not None:
+            with self._changed:
+                self._ended.add(number)
+                self._changed.notify_all()
 
     def run(self, workers: int) -> None:
         """Carry out all tasks, once.
@@ -60,23 +61,29 @@ class Tasks:
             At most so many run at the same time. Exceptions reach the caller; then tasks not yet
             begun are left out.
         """
-        numbers = [n for n, function in enumerate(self._functions) if function is not None]
         try:
-            threads.run(self._carry_out, numbers, workers)
+            if workers == 1:
+                for function in self._functions:
+                    if function is not None:
+                        function()
+            else:
+                self._changed = changed = Condition()
+                numbers = [n for n, function in enumerate(self._functions) if function is not None]
+                threads.run(lambda number: self._carry_out(number, changed), numbers, workers)
         finally:
             # Those that signal events refer to this object, and to all memory of the picture.
             self._functions.clear()
 
     def _append(self, function: Callable[[], object] | None, needs: Iterable[int]) -> int:
         self._functions.append(function)
-        self._needs.append(frozenset(needs))
+        self._needs.append(needs)
         return len(self._functions) - 1
 
-    def _carry_out(self, number: int) -> None:
-        function, needs = self._functions[number], self._needs[number]
+    def _carry_out(self, number: int, changed: Condition) -> None:
+        function, needs = self._functions[number], frozenset(self._needs[number])
         assert function is not None
-        with self._changed:
-            self._changed.wait_for(lambda: self._failed or self._ended.issuperset(needs))
+        with changed:
+            changed.wait_for(lambda: self._failed or self._ended.issuperset(needs))
         if self._failed:
             return
         try:
