@@ -114,6 +114,27 @@ def test_low_rank_plus_identity_is_exact(generator: torch.Generator) -> None:
     torch.testing.assert_close(estimate.upper, exact)
 
 
+@pytest.mark.parametrize(
+    ("floor", "dtype", "tolerance"),
+    [
+        (1.0, torch.float64, 1e-9),
+        (1.0, torch.float32, 1e-4),
+        (0.0, torch.float64, 3e-3),
+        (0.0, torch.float32, 3e-3),
+    ],
+)
+def test_a_space_that_stops_growing(
+    floor: float, dtype: torch.dtype, tolerance: float, generator: torch.Generator
+) -> None:
+    factor = normal((2, 40, 300), generator)
+    matrix = factor.mT @ factor + torch.eye(300, dtype=torch.float64, device=factor.device)
+    exact = torch.linalg.slogdet(matrix).logabsdet
+    operator = MatrixOperator(matrix.to(dtype))
+    for products in (96, 128, 256):
+        estimate = logdet(operator, products, floor=floor, generator=generator)
+        torch.testing.assert_close(estimate.value.double(), exact, rtol=tolerance, atol=0)
+
+
 def test_few_probes_give_no_standard_error(operator: FunctionOperator) -> None:
     estimate = logdet(operator, 32, floor=1.0)
     assert estimate.probes == 4
