@@ -17,6 +17,7 @@ from strategies import DTYPES, content
 
 import gfwx
 from gfwx import threads as thread_pool
+from gfwx.transforms import Step
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "fast": {"encoder": "fast", "transform": "uyv", "intent": "rgb"},
@@ -54,6 +55,18 @@ def test_more_threads_than_work() -> None:
     file = gfwx.encode(image, threads=1)
     assert gfwx.encode(image, threads=64) == file
     assert_array_equal(gfwx.decode(file, threads=64), image)
+
+
+@pytest.mark.parametrize("shape", [(40, 50, 2), (700, 1300, 2)])
+@pytest.mark.parametrize("encoder", ["fast", "contextual"])
+def test_coefficients_that_are_checked(encoder: str, shape: tuple[int, int, int]) -> None:
+    """A transform with such factors might make a coefficient for which there is no code."""
+    image = np.random.default_rng(7).integers(0, 99, shape, np.uint16)
+    options: dict[str, Any] = {"encoder": encoder, "transform": [Step(1, {0: 1 << 20})]}
+    file = gfwx.encode(image, **options, threads=1)
+    for threads in (2, 3):
+        assert gfwx.encode(image, **options, threads=threads) == file
+    assert_array_equal(gfwx.decode(file, threads=3), image)
 
 
 @pytest.mark.parametrize("threads", [1, 3, None])

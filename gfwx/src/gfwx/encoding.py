@@ -77,7 +77,8 @@ def encode_picture(image: NDArray[Any], coding: Coding, start: bytes, workers: i
         pieces = threads.bands(layout.planes * len(layout.components), workers, 1)
         parts = [tasks.add(partial(bands.split_coarser, piece), splits) for piece in pieces]
         if checked:
-            parts.append(tasks.add(partial(_check_storable, coefficients[memory.coarse]), parts))
+            check = partial(_check_storable, coefficients[memory.coarse])
+            parts = [tasks.add(check, parts)]
         if twice:
             for band in memory.bands:
                 tasks.add(partial(bands.split_and_write, band, keeps_low=False), parts)

@@ -18,7 +18,7 @@ class Tasks:
 
     def __init__(self) -> None:
         self._functions: list[Callable[[], object] | None] = []
-        self._needs: list[Iterable[int]] = []
+        self._needs: list[frozenset[int]] = []
         self._ended: set[int] = set()
         self._failed = False
         self._changed: Condition | None = None  # with one thread nobody waits
@@ -76,11 +76,11 @@ class Tasks:
 
     def _append(self, function: Callable[[], object] | None, needs: Iterable[int]) -> int:
         self._functions.append(function)
-        self._needs.append(needs)
+        self._needs.append(frozenset(needs))
         return len(self._functions) - 1
 
     def _carry_out(self, number: int, changed: Condition) -> None:
-        function, needs = self._functions[number], frozenset(self._needs[number])
+        function, needs = self._functions[number], self._needs[number]
         assert function is not None
         with changed:
             changed.wait_for(lambda: self._failed or self._ended.issuperset(needs))
