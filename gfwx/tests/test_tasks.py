@@ -15,7 +15,12 @@ from gfwx.tasks import Tasks, add_in_turn
 def test_needs(workers: int) -> None:
     tasks = Tasks()
     ended: list[str] = []
-    slow = tasks.add(lambda: (time.sleep(0.01), ended.append("slow")))
+
+    def take_time() -> None:
+        time.sleep(0.01)
+        ended.append("slow")
+
+    slow = tasks.add(take_time)
     quick = tasks.add(partial(ended.append, "quick"))
     both = tasks.add(lambda: ended.append("both"), [slow, quick])
     tasks.add(lambda: ended.append("last"), [both])
