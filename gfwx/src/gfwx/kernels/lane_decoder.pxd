@@ -23,7 +23,7 @@ from gfwx.kernels.lane_steps cimport (
     DECODER_LANES, EVENTS, LANES_PAY, LEAST_PASS, STAGGER, Lanes, copy, step, store_values,
     trailing_zeros, unusual_lanes,
 )
-from gfwx.kernels.pages cimport prefetch_for_writing
+from gfwx.kernels.pages cimport prefetch, prefetch_for_writing
 from gfwx.kernels.pass_decoder cimport decode_high_bitrate, decode_pass, decode_runs
 from gfwx.kernels.queue cimport Queue, take_block
 from gfwx.kernels.rows cimport all_zero
@@ -33,6 +33,7 @@ cdef enum:
     ROWS_AHEAD = 8        # fetched while a row is copied
     NEAR_END = 2048       # coefficients before the end of a pass, from where on rows are fetched
     ROWS_A_TURN = 12      # fetched so many at a time
+    WORDS_AHEAD = 64      # of a block's data, which are fetched once in so many steps as lanes
     MOST_AHEAD = 2560     # coefficients to which a step may write beyond the end of a pass
     FEWEST_LANES = 4      # with fewer blocks at work the scalar decoder is faster
     MOST_WORDS = 1 << 26  # in a block, so that its bits can be counted in 32 bits
@@ -275,6 +276,7 @@ cdef inline int64_t decode_in_lanes(
         fetch_near_end(
             &lane[turn], coefficients, lanes.end[turn] - lanes.now.place[turn],
             lanes.now.mean[turn])
+        prefetch(words + lanes.word[turn] + (lanes.now.bit[turn] >> 5) + WORDS_AHEAD)
         if not LANES_PAY:
             unusual = take_steps(&lanes, words, memory, encoder)
         elif encoder == FAST:

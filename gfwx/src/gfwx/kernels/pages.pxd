@@ -8,8 +8,10 @@ cdef extern from *:
     #endif
     #define GFWX_HUGE ((size_t)1 << 22)  /* bytes from which it pays; as NumPy has it */
     #if defined(__GNUC__)
+    #define gfwx_prefetch(p) __builtin_prefetch(p)
     #define gfwx_prefetch_for_writing(p) __builtin_prefetch((p), 1)
     #else
+    #define gfwx_prefetch(p) ((void)(p))
     #define gfwx_prefetch_for_writing(p) ((void)(p))
     #endif
     static inline void gfwx_prefer_huge_pages(void *memory, size_t size)
@@ -40,4 +42,6 @@ cdef extern from *:
     void prefer_huge_pages "gfwx_prefer_huge_pages"(void* memory, size_t size) noexcept nogil
     # Until it is written again, the system may replace it by zeros when it runs out of memory.
     void let_reclaim "gfwx_let_reclaim"(void* memory, size_t size) noexcept nogil
+    # Hints: nothing is read, so the place need not exist.
+    void prefetch "gfwx_prefetch"(const void* memory) noexcept nogil
     void prefetch_for_writing "gfwx_prefetch_for_writing"(const void* memory) noexcept nogil
