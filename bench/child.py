@@ -19,23 +19,25 @@ import gfwx
 
 
 def memory(source: str, name: str, kind: str, direction: str, threads: str, out: str) -> None:
-    """Print how far one call raises the peak of resident memory, and the size of its result."""
+    """Print how far one call raises the peak of resident memory, and the size of its result.
+
+    Without pages of files, which are those of programs that the call was the first to use.
+    """
     (codec,) = (codec for codec in lossless_codecs(kind) if codec.name == name)
     tiny = np.zeros((16, 16, 3), np.uint8 if kind == "rgb8" else np.uint16)
     codec.decode(codec.encode([tiny], 1), 1)  # loads libraries
-    before: int
     if direction == "encode":
         image = np.load(source)
         before = _reset_peak()
         data = codec.encode([image], int(threads))
-        peak = _status("VmHWM") - before
+        peak = _peak_since(before)
         result = sum(map(len, data))
         Path(out).write_bytes(pickle.dumps([bytes(one) for one in data]))
     else:
         data = pickle.loads(Path(source).read_bytes())
         before = _reset_peak()
         (image,) = codec.decode(data, int(threads))
-        peak = _status("VmHWM") - before
+        peak = _peak_since(before)
         result = image.nbytes
     print(json.dumps({"peak": peak, "result": result}))
 
@@ -53,9 +55,14 @@ def calls(source: str, threads: str, options: str) -> None:
         print(json.dumps([middle - start, end - middle, len(data)]), flush=True)
 
 
-def _reset_peak() -> int:
+def _reset_peak() -> tuple[int, int]:
     Path("/proc/self/clear_refs").write_text("5")
-    return _status("VmRSS")
+    return _status("VmRSS"), _status("RssFile")
+
+
+def _peak_since(before: tuple[int, int]) -> int:
+    resident, of_files = before
+    return _status("VmHWM") - resident - (_status("RssFile") - of_files)
 
 
 def _status(key: str) -> int:
