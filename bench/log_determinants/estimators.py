@@ -26,6 +26,7 @@ from vaetheory.operators import FunctionOperator
 jax.config.update("jax_enable_x64", True)
 
 DEPTHS = (4, 8, 16, 32)
+BATCH = 10
 Estimator = Callable[[Tensor, int, Sequence[int]], list[float]]
 
 
@@ -41,12 +42,11 @@ def linear_operator(depth: int) -> Estimator:
     """Stochastic Lanczos quadrature as its `InvQuadLogdet` does it without a preconditioner."""
 
     def estimate(matrix: Tensor, budget: int, seeds: Sequence[int]) -> list[float]:
-        size, probes = matrix.shape[0], budget // depth
+        probes = budget // depth
+        quadrature = StochasticLQ(max_iter=depth, num_random_probes=probes)
         results = []
-        for seed in seeds:
-            torch.manual_seed(seed)
-            start = torch.randn(size, probes, dtype=matrix.dtype)
-            start = start / start.norm(dim=0, keepdim=True)
+        for some in batched(seeds):
+            start = torch.cat([_start(matrix, probes, seed) for seed in some], 1)
             _, tridiagonal = lanczos_tridiag(
                 matrix.matmul,
                 depth,
@@ -54,14 +54,15 @@ def linear_operator(depth: int) -> Estimator:
                 matrix.device,
                 matrix.shape,
                 init_vecs=start,
-                num_init_vecs=probes,
+                num_init_vecs=start.shape[1],
             )
-            if tridiagonal.ndim == 2:
-                tridiagonal = tridiagonal[None]
-            values, vectors = lanczos_tridiag_to_diag(tridiagonal)
-            quadrature = StochasticLQ(max_iter=depth, num_random_probes=probes)
-            (value,) = quadrature.to_dense(matrix.shape, values, vectors, [torch.log])
-            results.append(float(value))
+            values, vectors = lanczos_tridiag_to_diag(tridiagonal.reshape(-1, depth, depth))
+            for number in range(len(some)):
+                of_seed = slice(number * probes, (number + 1) * probes)
+                (value,) = quadrature.to_dense(
+                    matrix.shape, values[of_seed], vectors[of_seed], [torch.log]
+                )
+                results.append(float(value))
         return results
 
     return estimate
@@ -92,9 +93,24 @@ def matfree(depth: int, kind: str) -> Estimator:
     def estimate(matrix: Tensor, budget: int, seeds: Sequence[int]) -> list[float]:
         run = _matfree_compiled(depth, kind, budget, matrix.shape[0])
         entries = jax.numpy.asarray(matrix.numpy())
-        return [float(run(entries, jax.random.PRNGKey(seed))) for seed in seeds]
+        results = []
+        for some in batched(seeds):
+            keys = jax.numpy.stack([jax.random.PRNGKey(seed) for seed in some])
+            results += [float(value) for value in run(entries, keys)]
+        return results
 
     return estimate
+
+
+def batched(seeds: Sequence[int]) -> list[Sequence[int]]:
+    """Cut into runs of seeds whose probes are multiplied by the matrix together: this is faster."""
+    return [seeds[first : first + BATCH] for first in range(0, len(seeds), BATCH)]
+
+
+def _start(matrix: Tensor, probes: int, seed: int) -> Tensor:
+    torch.manual_seed(seed)
+    start = torch.randn(matrix.shape[0], probes, dtype=matrix.dtype)
+    return start / start.norm(dim=0, keepdim=True)
 
 
 @cache
@@ -107,13 +123,17 @@ def _matfree_compiled(depth: int, kind: str, budget: int, size: int) -> Any:
     if kind in ("signs", "sphere"):
         integrand = funm.monte_carlo_funm_sym_logdet(tridiagonal)
         made = stochtrace.estimator_monte_carlo(integrand, draw)
-        return jax.jit(lambda entries, key: made(lambda v: entries @ v, key))
+        return _compiled(lambda entries, key: made(lambda v: entries @ v, key))
     logarithm = funm.funm_lanczos_sym(funm.dense_funm_sym_eigh(jax.numpy.log), tridiagonal)
     leave_out = (
         stochtrace.leave_one_out_xtrace if kind == "xtrace" else stochtrace.leave_one_out_xnystrace
     )
     made = stochtrace.estimator_leave_one_out(leave_out(), draw)
-    return jax.jit(lambda entries, key: made(lambda v: logarithm(lambda w: entries @ w, v), key))
+    return _compiled(lambda entries, key: made(lambda v: logarithm(lambda w: entries @ w, v), key))
+
+
+def _compiled(run: Callable[[Any, Any], Any]) -> Any:
+    return jax.jit(jax.vmap(run, in_axes=(None, 0)))
 
 
 def rivals(size: int, budget: int) -> dict[str, Estimator]:

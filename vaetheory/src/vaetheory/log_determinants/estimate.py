@@ -41,7 +41,7 @@ def logdet(
     method : {"auto", "exact", "krylov"}
         ``"exact"`` takes n products whatever the budget.
     depth : int, optional
-        Powers of A for each probe, by default 8, and less below n = 128: the deeper, the less bias,
+        Powers of A for each probe, by default 8, and less below n = 160: the deeper, the less bias,
         and the fewer probes.
     floor : float
         No eigenvalue lies below it. It has to be known beforehand: 1 for A = J^T J + I.
