@@ -73,8 +73,8 @@ MEMORY = """\
 Measured in a process of its own for each call, here on one thread: libraries and input are loaded,
 the peak of resident memory is reset (`/proc/self/clear_refs`), and after the call the peak
 is read (`VmHWM`). What was resident before (the input with it), pages of files (those of programs
-that the call was the first to use) and the size of the result are subtracted, so that this is what a
-call needs beside both.
+that the call was the first to use) and the size of the result are subtracted, so that this is what
+a call needs beside both.
 """
 
 MEMORY_BY_SIZE = """\

@@ -11,7 +11,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from vaetheory.bilbo import bilbo
-from vaetheory.covariance import DiagonalCovariance, FullCovariance
+from vaetheory.covariance import Covariance, DiagonalCovariance
 from vaetheory.held_prior import HeldPrior
 from vaetheory.models import ConstantVarianceVAE, TrainWith
 
@@ -24,30 +24,6 @@ BATCH, LATENT, DATA, SAMPLES = 8, 3, 5, 2
 PARTS = (slice(0, 5), slice(5, BATCH))
 KINDS = ("shared", "full", "diagonal")
 Results = dict[str, list[Tensor]]
-
-
-class Noisy(FullCovariance):
-    """Posteriors whose noise is given, so that a sample has the same in whichever process it is."""
-
-    def with_noise(self, noise: Tensor) -> "Noisy":
-        object.__setattr__(self, "noise", noise)
-        return self
-
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        noise: Tensor = self.noise  # type: ignore[attr-defined]
-        return noise.reshape(self.batch, count, LATENT) @ self.factor.mT
-
-
-class NoisyDiagonal(DiagonalCovariance):
-    """The same for diagonal covariances."""
-
-    def with_noise(self, noise: Tensor) -> "NoisyDiagonal":
-        object.__setattr__(self, "noise", noise)
-        return self
-
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        noise: Tensor = self.noise  # type: ignore[attr-defined]
-        return noise * self.variance.sqrt()[:, None]
 
 
 def compute(part: slice, group: distributed.ProcessGroup | None) -> Results:
@@ -68,20 +44,18 @@ def bilbo_and_gradients(
     encoder = Curved(DATA, (LATENT,), generator)
     x = normal_tensor(generator, BATCH, DATA)[part]
     noise = normal_tensor(generator, BATCH, SAMPLES, LATENT)[part]
-    covariance: Noisy | NoisyDiagonal
+    covariance: Covariance
     if kind == "diagonal":
         spread = Curved(DATA, (LATENT,), generator)
-        covariance = NoisyDiagonal(spread(x).exp()).with_noise(noise)
+        covariance = DiagonalCovariance(spread(x).exp())
         parameters: list[Tensor] = [*spread.parameters()]
     else:
         batch = 1 if kind == "shared" else BATCH
         (parameter,) = random_parameters("full", batch, LATENT, generator)
         parameters = [parameter.requires_grad_()]
         own = parameter if kind == "shared" else parameter[part]
-        full = make_covariance("full", LATENT, own)
-        assert isinstance(full, FullCovariance)
-        covariance = Noisy(full.factor).with_noise(noise)
-    value = bilbo(decoder, x, encoder(x), covariance, samples=SAMPLES, group=group)
+        covariance = make_covariance("full", LATENT, own)
+    value = bilbo(decoder, x, encoder(x), covariance, samples=SAMPLES, noise=noise, group=group)
     parameters += [*decoder.parameters(), *encoder.parameters()]
     gradients = torch.autograd.grad(value, parameters)
     prior = HeldPrior(LATENT).double()
@@ -104,14 +78,13 @@ def model_and_gradients(
     decoder = Curved(LATENT, (DATA,), generator)
     encoder = Curved(DATA, (LATENT,), generator)
     model = ConstantVarianceVAE(encoder, decoder, LATENT, train_with=mode).double()
-    # Posteriors so narrow that the noise, which differs, does not matter.
-    model.factor *= 1e-20
     module: nn.Module = model if group is None else DistributedDataParallel(model)
     values = []
     for _ in range(2):
         x = normal_tensor(generator, BATCH, DATA)[part]
+        noise = normal_tensor(generator, BATCH, SAMPLES, LATENT)[part]
         module.zero_grad()
-        values.append(module(x, group=group))
+        values.append(module(x, SAMPLES, noise=noise, group=group))
         values[-1].backward()
     gradients = [one.grad for one in model.parameters() if one.grad is not None]
     assert len(gradients) == 4

@@ -136,6 +136,47 @@ def test_samples_are_unbiased(
     assert correlation < 4 / math.sqrt(len(values))
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("batch", [1, BATCH])
+@each_family
+def test_given_noise(
+    decoder: Affine,
+    x: Tensor,
+    mean: Tensor,
+    form: Form,
+    batch: int,
+    family: str,
+    generator: torch.Generator,
+) -> None:
+    parameters = random_parameters(family, batch, LATENT, generator)
+    covariance = make_covariance(family, LATENT, *parameters)
+    state = generator.get_state()
+    drawn = elbo(decoder, x, mean, covariance, form=form, samples=3, generator=generator)
+    generator.set_state(state)
+    noise = normal_tensor(generator, BATCH, 3, covariance.noise_dimension)
+    given = elbo(decoder, x, mean, covariance, form=form, samples=3, noise=noise)
+    torch.testing.assert_close(given, drawn, rtol=1e-12, atol=1e-12)
+    halves = [
+        elbo(
+            decoder,
+            x[part],
+            mean[part],
+            make_covariance(
+                family, LATENT, *(one if batch == 1 else one[part] for one in parameters)
+            ),
+            form=form,
+            samples=3,
+            noise=noise[part],
+        )
+        for part in (slice(0, 2), slice(2, BATCH))
+    ]
+    torch.testing.assert_close(torch.cat(halves), drawn, rtol=1e-12, atol=1e-12)
+    with pytest.raises(ArgumentError, match="noise must have shape"):
+        elbo(decoder, x, mean, covariance, form=form, samples=2, noise=noise)
+    with pytest.raises(ArgumentTypeError, match="noise must have dtype"):
+        elbo(decoder, x, mean, covariance, form=form, samples=3, noise=noise.int())
+
+
 def test_three_terms_have_no_variance_at_the_true_posterior(
     decoder: Affine, x: Tensor, generator: torch.Generator
 ) -> None:

@@ -32,6 +32,7 @@ def bilbo(
     rows: int | None = None,
     group: ProcessGroup | None = None,
     generator: torch.Generator | None = None,
+    noise: Tensor | None = None,
 ) -> Tensor:
     """Batch information lower bound, estimated from a batch.
 
@@ -51,7 +52,7 @@ def bilbo(
 
     Parameters
     ----------
-    decoder, x, mean, covariance, likelihood, samples, rows, generator
+    decoder, x, mean, covariance, likelihood, samples, rows, generator, noise
         As for `elbo`.
     group : torch.distributed.ProcessGroup, optional
         The processes that hold a part of the batch each. The sums over the batch are then taken
@@ -76,7 +77,7 @@ def bilbo(
     """
     check_posterior(mean, covariance)
     likelihood = likelihood_or_unit_normal(likelihood)
-    z = sample_posterior(mean, covariance, samples, generator)
+    z = sample_posterior(mean, covariance, samples, generator, noise)
     expected = log_likelihoods(decoder, x, z, likelihood, rows).mean(1)
     prior = fitted_prior(mean, covariance, group=group)
     terms = expected + 0.5 * covariance.logdet()

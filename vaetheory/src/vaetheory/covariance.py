@@ -40,9 +40,23 @@ class Covariance(ABC):
     def dimension(self) -> int:
         """Number d of rows of each."""
 
+    @property
+    def noise_dimension(self) -> int:
+        """Number e of standard normal draws that make one from N(0, Sigma): d unless said."""
+        return self.dimension
+
     @abstractmethod
+    def from_noise(self, noise: Tensor) -> Tensor:
+        """Make draws (b, k, d) from N(0, Sigma) of standard normal ones (b, k, e)."""
+
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw vectors (b, count, d) from N(0, Sigma), differentiable in Sigma."""
+        check_count("count", count)
+        like = self.diagonal()
+        shape = (self.batch, count, self.noise_dimension)
+        return self.from_noise(
+            torch.randn(shape, generator=generator, dtype=like.dtype, device=like.device)
+        )
 
     @abstractmethod
     def product(self, vectors: Tensor) -> Tensor:
@@ -100,9 +114,8 @@ class ScalarCovariance(Covariance):
         """Number d of rows of each."""
         return self.size
 
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw vectors (b, count, d) from N(0, s I)."""
-        noise = _normal((self.batch, count, self.size), self.variance, generator)
+    def from_noise(self, noise: Tensor) -> Tensor:
+        """Return sqrt(s) e."""
         return self.variance.sqrt()[:, None, None] * noise
 
     def product(self, vectors: Tensor) -> Tensor:
@@ -155,9 +168,8 @@ class DiagonalCovariance(Covariance):
         """Number d of rows of each."""
         return self.variance.shape[1]
 
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw vectors (b, count, d) from N(0, diag(s))."""
-        noise = _normal((self.batch, count, self.dimension), self.variance, generator)
+    def from_noise(self, noise: Tensor) -> Tensor:
+        """Return sqrt(s) e."""
         return self.variance.sqrt()[:, None] * noise
 
     def product(self, vectors: Tensor) -> Tensor:
@@ -220,10 +232,13 @@ class LowRankCovariance(Covariance):
         """Number d of rows of each."""
         return self.variance.shape[1]
 
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw vectors (b, count, d): sqrt(s) e + U f, with e and f from N(0, I)."""
-        rank = self.factor.shape[2]
-        noise = _normal((self.batch, count, self.dimension + rank), self.variance, generator)
+    @property
+    def noise_dimension(self) -> int:
+        """Return d + r."""
+        return self.dimension + self.factor.shape[2]
+
+    def from_noise(self, noise: Tensor) -> Tensor:
+        """Return sqrt(s) e + U f, the noise being e and f side by side."""
         independent, shared = torch.tensor_split(noise, [self.dimension], dim=2)
         return self.variance.sqrt()[:, None] * independent + shared @ self.factor.mT
 
@@ -324,9 +339,8 @@ class FullCovariance(Covariance):
         """Number d of rows of each."""
         return self.factor.shape[1]
 
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw vectors (b, count, d): L e, with e from N(0, I)."""
-        noise = _normal((self.batch, count, self.dimension), self.factor, generator)
+    def from_noise(self, noise: Tensor) -> Tensor:
+        """Return L e."""
         return noise @ self.factor.mT
 
     def product(self, vectors: Tensor) -> Tensor:
@@ -350,12 +364,6 @@ class FullCovariance(Covariance):
     def dense(self) -> Tensor:
         """Return L L^T."""
         return self.factor @ self.factor.mT
-
-
-def _normal(shape: tuple[int, int, int], like: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Standard normal noise with the dtype and device of a parameter."""
-    check_count("count", shape[1])
-    return torch.randn(shape, generator=generator, dtype=like.dtype, device=like.device)
 
 
 def _check_vectors(covariance: Covariance, vectors: Tensor) -> None:

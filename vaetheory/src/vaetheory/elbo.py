@@ -42,6 +42,7 @@ def elbo(
     samples: int = 1,
     rows: int | None = None,
     generator: torch.Generator | None = None,
+    noise: Tensor | None = None,
 ) -> Tensor:
     """Unbiased estimate of the ELBO with the posterior q(z | x) = N(mu, Sigma).
 
@@ -74,6 +75,10 @@ def elbo(
         How many outputs to compute at a time, in whole batches.
     generator : torch.Generator, optional
         The source of randomness.
+    noise : Tensor, shape (b, samples, e), optional
+        Standard normal draws to make the latents of, instead of new ones: to compare models on the
+        same noise, or to share one batch's among processes. e is the covariance's
+        `noise_dimension`, which is d for most.
 
     Returns
     -------
@@ -96,9 +101,9 @@ def elbo(
     prior = prior_or_standard(prior, mean)
     if form == "three-term":
         return log_weights(
-            decoder, x, mean, covariance, likelihood, prior, samples, rows, generator
+            decoder, x, mean, covariance, likelihood, prior, samples, rows, generator, noise
         ).mean(1)
-    z = sample_posterior(mean, covariance, samples, generator)
+    z = sample_posterior(mean, covariance, samples, generator, noise)
     expected = log_likelihoods(decoder, x, z, likelihood, rows).mean(1)
     return expected - kl_divergence(mean, covariance, prior)
 

@@ -59,7 +59,13 @@ class AutoEncoder(nn.Module, ABC):
     def prior_covariance(self) -> Covariance:
         """Return the covariance P of the prior N(0, P), with a batch of 1."""
 
-    def elbo(self, x: Tensor, samples: int = 1, generator: torch.Generator | None = None) -> Tensor:
+    def elbo(
+        self,
+        x: Tensor,
+        samples: int = 1,
+        generator: torch.Generator | None = None,
+        noise: Tensor | None = None,
+    ) -> Tensor:
         """Return an estimate of the ELBO of data (b, *s), shape (b,), in its form "kl"."""
         mean, covariance = self.posterior(x)
         return elbo(
@@ -71,6 +77,7 @@ class AutoEncoder(nn.Module, ABC):
             prior=self.prior_covariance(),
             samples=samples,
             generator=generator,
+            noise=noise,
         )
 
     def reconstruct(self, x: Tensor) -> Tensor:
@@ -136,10 +143,23 @@ class VAE(AutoEncoder):
         return ScalarCovariance(self.prior_variance, self.size)
 
     def forward(
-        self, x: Tensor, samples: int = 1, generator: torch.Generator | None = None
+        self,
+        x: Tensor,
+        samples: int = 1,
+        generator: torch.Generator | None = None,
+        *,
+        noise: Tensor | None = None,
+        group: ProcessGroup | None = None,
     ) -> Tensor:
-        """Return the mean ELBO of data (b, *s), shape (), which training maximises."""
-        return self.elbo(x, samples, generator).mean()
+        """Return the mean ELBO of data (b, *s), shape (), which training maximises.
+
+        Parameters
+        ----------
+        x, samples, generator, noise, group
+            As for `ConstantVarianceVAE`.
+        """
+        values = self.elbo(x, samples, generator, noise)
+        return mean_over_processes(values.mean(), len(x), group)
 
 
 class ConstantVarianceVAE(AutoEncoder):
@@ -201,6 +221,7 @@ class ConstantVarianceVAE(AutoEncoder):
         samples: int = 1,
         generator: torch.Generator | None = None,
         *,
+        noise: Tensor | None = None,
         group: ProcessGroup | None = None,
     ) -> Tensor:
         """Return the objective for data (b, *s), shape (), which training maximises.
@@ -216,16 +237,18 @@ class ConstantVarianceVAE(AutoEncoder):
             Number of latents drawn for each sample of the data.
         generator : torch.Generator, optional
             The source of randomness.
+        noise : Tensor, shape (b, samples, d), optional
+            Standard normal draws to make the latents of, instead of new ones.
         group : torch.distributed.ProcessGroup, optional
             The processes that hold a part of the batch each, as for `bilbo`.
         """
         mean, covariance = self.posterior(x)
         model = (self.decoder, x, mean, covariance, self.likelihood)
         if self.training and self.train_with == "batch":
-            value = bilbo(*model, samples=samples, generator=generator, group=group)
+            value = bilbo(*model, samples=samples, generator=generator, noise=noise, group=group)
         else:
             prior = self.prior_covariance()
-            values = elbo(*model, prior=prior, samples=samples, generator=generator)
+            values = elbo(*model, prior=prior, samples=samples, generator=generator, noise=noise)
             value = mean_over_processes(values.mean(), len(x), group)
         if self.training:
             self.prior.update(mean, covariance, group=group)

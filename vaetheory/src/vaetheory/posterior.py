@@ -13,6 +13,8 @@ from vaetheory.arguments import (
     check_alike,
     check_count,
     check_latent,
+    check_shape,
+    check_tensor,
     decode,
 )
 from vaetheory.covariance import Covariance, ScalarCovariance
@@ -63,6 +65,7 @@ def sample_posterior(
     covariance: Covariance,
     samples: int = 1,
     generator: torch.Generator | None = None,
+    noise: Tensor | None = None,
 ) -> Tensor:
     """Draw latents from N(mu, Sigma), independent ones for each sample of the batch.
 
@@ -76,6 +79,9 @@ def sample_posterior(
         How many latents to draw for each mean.
     generator : torch.Generator, optional
         The source of randomness.
+    noise : Tensor, shape (b, samples, e), optional
+        Standard normal draws to make the latents of, instead of new ones; e is the covariance's
+        `noise_dimension`, which is d for most.
 
     Returns
     -------
@@ -84,10 +90,15 @@ def sample_posterior(
     """
     check_posterior(mean, covariance)
     check_count("samples", samples)
+    if noise is not None:
+        check_tensor("noise", noise)
+        check_shape("noise", noise, (len(mean), samples, covariance.noise_dimension))
+        check_alike("noise", noise, "mean", mean)
+        return mean[:, None] + covariance.from_noise(noise)
     if covariance.batch == 1:
         # A covariance in common is not noise in common.
-        noise = covariance.sample(len(mean) * samples, generator)
-        return mean[:, None] + noise.reshape(len(mean), samples, -1)
+        drawn = covariance.sample(len(mean) * samples, generator)
+        return mean[:, None] + drawn.reshape(len(mean), samples, -1)
     return mean[:, None] + covariance.sample(samples, generator)
 
 
@@ -163,11 +174,12 @@ def log_weights(
     samples: int,
     rows: int | None = None,
     generator: torch.Generator | None = None,
+    noise: Tensor | None = None,
 ) -> Tensor:
     """Return log p(z) + log p(x | z) - log q(z | x), shape (b, samples), for z from q(z | x).
 
     Its mean over the samples estimates the ELBO, the mean of its exponential the evidence p(x).
     """
-    z = sample_posterior(mean, covariance, samples, generator)
+    z = sample_posterior(mean, covariance, samples, generator, noise)
     ratio = log_normal(z, prior) - log_normal(z - mean[:, None], covariance)
     return ratio + log_likelihoods(decoder, x, z, likelihood, rows)
