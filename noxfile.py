@@ -18,6 +18,8 @@ import nox
 ROOT = Path(__file__).resolve().parent
 CONSTRAINTS = str(ROOT / "constraints.txt")
 PACKAGES = ("gfwx", "vaetheory")
+# What is installed besides a package itself to test all of it.
+EXTRAS = {"gfwx": "", "vaetheory": "[cli]"}
 DEMOS = {"gfwx": ["demo.py"], "vaetheory": ["noise.py", "variances.py"]}
 
 # How meson is to build gfwx for the sweeps of `tests_full`.
@@ -74,7 +76,7 @@ def demo(session: nox.Session, package: str) -> None:
 def tests(session: nox.Session, package: str) -> None:
     """Test the installed package."""
     rest = arguments(session, package)
-    install(session, f"./{package}", *group(package, "test"))
+    install(session, f"./{package}{EXTRAS[package]}", *group(package, "test"))
     session.chdir(package)
     session.run("pytest", *rest)
 
@@ -129,7 +131,7 @@ def lint(session: nox.Session) -> None:
     files = packages if asked else ["."]
     install(session, "ruff", "cython-lint", "mypy")
     # Typed libraries that the code uses; mypy takes the untyped and the heavy ones as they come.
-    install(session, "hypothesis", "nox", "numpy", "pillow", "pytest", "rich")
+    install(session, "click", "hypothesis", "nox", "numpy", "pillow", "pytest", "rich")
     if "vaetheory" in packages:
         install(session, "torch")
     session.run("ruff", "check", *files)
@@ -172,7 +174,7 @@ def wheels(session: nox.Session, package: str) -> None:
             installed = {entry["name"] for entry in json.loads(str(listing))}
             if extra := installed - {"gfwx", "numpy", "pip", "setuptools"}:
                 session.error(f"gfwx should need only NumPy, but brought {sorted(extra)}")
-        test = group(package, "test")
+        test = [f"{wheel}{EXTRAS[package]}", *group(package, "test")]
         session.run(*pip, "install", "--quiet", "--constraint", CONSTRAINTS, *test, external=True)
         session.chdir(package)
         session.run(python, "-m", "pytest", *rest, external=True)

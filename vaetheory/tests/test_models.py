@@ -1,4 +1,4 @@
-"""Both models: what they compute, that they learn, and what they refuse."""
+"""The models: what they compute, that they learn, and what they refuse."""
 
 import copy
 
@@ -12,7 +12,7 @@ from vaetheory.bilbo import bilbo, fitted_prior
 from vaetheory.elbo import elbo, taylor_elbo
 from vaetheory.errors import ArgumentError, ArgumentTypeError
 from vaetheory.likelihoods import Bernoulli, Normal
-from vaetheory.models import VAE, ConstantVarianceVAE
+from vaetheory.models import VAE, ConstantVarianceVAE, FittedPriorVAE
 
 BATCH, LATENT, DATA = 20, 2, 6
 
@@ -112,6 +112,27 @@ def test_prior_fitted_to_a_data_set(model: ConstantVarianceVAE, x: Tensor) -> No
     torch.testing.assert_close(model.prior_covariance().dense(), expected)
 
 
+def test_learned_variances_with_a_fitted_prior(x: Tensor, generator: torch.Generator) -> None:
+    model = FittedPriorVAE(TwoHeads(DATA, LATENT), Curved(LATENT, (DATA,), generator), LATENT).to(x)
+    mean, covariance = model.posterior(x)
+    expected = bilbo(model.decoder, x, mean, covariance, samples=3, generator=seeded(x))
+    torch.testing.assert_close(model(x, 3, seeded(x)), expected)
+    prior = fitted_prior(mean, covariance).dense()
+    torch.testing.assert_close(model.prior_covariance().dense(), prior)
+    model.fit_prior(x.split(7))
+    torch.testing.assert_close(model.prior_covariance().dense(), prior)
+    under_prior = elbo(
+        model.decoder,
+        x,
+        mean,
+        covariance,
+        prior=model.prior_covariance(),
+        samples=3,
+        generator=seeded(x),
+    )
+    torch.testing.assert_close(model.eval()(x, 3, seeded(x)), under_prior.mean())
+
+
 def test_folded_model_is_the_same(model: ConstantVarianceVAE, x: Tensor) -> None:
     model.fit_prior([x])
     model.eval()
@@ -153,7 +174,7 @@ def test_generates_from_the_prior(model: ConstantVarianceVAE, x: Tensor) -> None
     assert bool(((images > 0) & (images < 1)).all())
 
 
-@pytest.mark.parametrize("kind", ["plain", "batch", "held"])
+@pytest.mark.parametrize("kind", ["plain", "control", "batch", "held"])
 def test_learns(kind: str, generator: torch.Generator) -> None:
     # Data of a linear model with noise 0.5, whose log evidence is known.
     source = Affine(LATENT, DATA, generator)
@@ -165,9 +186,10 @@ def test_learns(kind: str, generator: torch.Generator) -> None:
     )
     decoder = nn.Linear(LATENT, DATA).to(x)
     likelihood = Normal(1.0, learned=True)
-    model: VAE | ConstantVarianceVAE
-    if kind == "plain":
-        model = VAE(TwoHeads(DATA, LATENT), decoder, LATENT, likelihood).to(x)
+    model: VAE | FittedPriorVAE | ConstantVarianceVAE
+    if kind in ("plain", "control"):
+        family = VAE if kind == "plain" else FittedPriorVAE
+        model = family(TwoHeads(DATA, LATENT), decoder, LATENT, likelihood).to(x)
     else:
         encoder = nn.Linear(DATA, LATENT)
         model = ConstantVarianceVAE(
@@ -188,7 +210,7 @@ def test_learns(kind: str, generator: torch.Generator) -> None:
         (-model(x[start : start + 200], generator=generator)).backward()
         optimiser.step()
     model.eval()
-    if isinstance(model, ConstantVarianceVAE):
+    if not isinstance(model, VAE):
         model.fit_prior([x])
     with torch.no_grad():
         found = model.elbo(x, 10, generator).mean()

@@ -34,7 +34,7 @@ from vaetheory.log_determinants import (
 )
 from vaetheory.map_solver import find_map
 from vaetheory.metric import DecoderMetric
-from vaetheory.models import VAE, ConstantVarianceVAE
+from vaetheory.models import VAE, ConstantVarianceVAE, FittedPriorVAE
 from vaetheory.operators import FunctionOperator, MatrixOperator
 from vaetheory.optimal_covariance import (
     constant_covariance,
@@ -56,6 +56,7 @@ __all__ = [
     "ConvergenceWarning",
     "DecoderMetric",
     "DiagonalCovariance",
+    "FittedPriorVAE",
     "FullCovariance",
     "FunctionOperator",
     "HeldPrior",

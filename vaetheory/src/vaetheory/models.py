@@ -1,16 +1,16 @@
-"""Two small models to train: a plain VAE, and one whose posteriors share a constant covariance."""
+"""Small models to train: a plain VAE, and two with a fitted prior, with and without variances."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from vaetheory.arguments import Decoder, check_choice, check_count, check_shape, decode
-from vaetheory.bilbo import bilbo
+from vaetheory.bilbo import bilbo, fitted_prior
 from vaetheory.covariance import (
     Covariance,
     DiagonalCovariance,
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 TrainWith = Literal["batch", "held"]
 TRAIN_WITH: Final = ("batch", "held")
+
+PairEncoder: TypeAlias = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""A map from data (b, *s) to posterior means (b, d) and log variances (b, d)."""
 
 
 class AutoEncoder(nn.Module, ABC):
@@ -98,6 +101,18 @@ class AutoEncoder(nn.Module, ABC):
         check_shape("encoder's output", code, (len(x), self.size))
         return code
 
+    def _learned_posterior(
+        self, encoder: PairEncoder, x: Tensor
+    ) -> tuple[Tensor, DiagonalCovariance]:
+        """Return the means and the diagonal covariances that an encoder gives."""
+        code = encoder(x)
+        if not (isinstance(code, tuple) and len(code) == 2):
+            raise ArgumentTypeError(
+                f"encoder must return a pair of means and log variances, got {type(code).__name__}"
+            )
+        mean, log_variance = (self._check_code(part, x) for part in code)
+        return mean, DiagonalCovariance(log_variance.exp())
+
 
 class VAE(AutoEncoder):
     """A variational auto-encoder with learned diagonal covariances and the prior N(0, I).
@@ -119,7 +134,7 @@ class VAE(AutoEncoder):
 
     def __init__(
         self,
-        encoder: Callable[[Tensor], tuple[Tensor, Tensor]],
+        encoder: PairEncoder,
         decoder: Decoder,
         size: int,
         likelihood: Likelihood | None = None,
@@ -130,13 +145,7 @@ class VAE(AutoEncoder):
 
     def posterior(self, x: Tensor) -> tuple[Tensor, DiagonalCovariance]:
         """Return the means (b, d) and the covariances of the posteriors of data (b, *s)."""
-        code = self.encoder(x)
-        if not (isinstance(code, tuple) and len(code) == 2):
-            raise ArgumentTypeError(
-                f"encoder must return a pair of means and log variances, got {type(code).__name__}"
-            )
-        mean, log_variance = (self._check_code(part, x) for part in code)
-        return mean, DiagonalCovariance(log_variance.exp())
+        return self._learned_posterior(self.encoder, x)
 
     def prior_covariance(self) -> ScalarCovariance:
         """Return I."""
@@ -162,36 +171,25 @@ class VAE(AutoEncoder):
         return mean_over_processes(values.mean(), len(x), group)
 
 
-class ConstantVarianceVAE(AutoEncoder):
-    """A variational auto-encoder without learned variances: every posterior is N(mu(x), Sigma).
+class FittedPriorAutoEncoder(AutoEncoder):
+    """An auto-encoder whose prior N(0, P) fits itself to the latents, trained by `bilbo`.
 
-    Sigma is the identity, and the prior N(0, P) fits itself to the latents, so that the decoder
-    chooses their scale: it is trained by `bilbo`. As batch normalisation does, it takes the
-    statistics of the batch for training, and for evaluation what it has held of them, so that
-    `elbo` is a lower bound on the log evidence of the model with the held prior. `fold_prior` makes
-    it a model with the prior N(0, I).
+    As batch normalisation does, it takes the statistics of the batch for training, and for
+    evaluation what it has held of them, so that `elbo` is a lower bound on the log evidence of the
+    model with the held prior.
 
     Parameters
     ----------
-    encoder : callable
-        Maps data (b, *s) to posterior means (b, d).
     decoder, size, likelihood
         As for `AutoEncoder`.
     train_with : {"batch", "held"}
         Train with the prior that fits the present batch, or with that held from the batches before.
     decay : float
         As for `HeldPrior`.
-
-    References
-    ----------
-    Fyffe, arXiv:1912.10309.
     """
-
-    factor: Tensor
 
     def __init__(
         self,
-        encoder: Encoder,
         decoder: Decoder,
         size: int,
         likelihood: Likelihood | None = None,
@@ -201,15 +199,8 @@ class ConstantVarianceVAE(AutoEncoder):
     ) -> None:
         super().__init__(decoder, size, likelihood)
         check_choice("train_with", train_with, TRAIN_WITH)
-        self.encoder = encoder
         self.train_with = train_with
         self.prior = HeldPrior(size, decay)
-        # The Cholesky factor of Sigma: the identity until a prior is folded.
-        self.register_buffer("factor", torch.eye(size))
-
-    def posterior(self, x: Tensor) -> tuple[Tensor, FullCovariance]:
-        """Return the means (b, d) of data (b, *s), and the covariance Sigma that they share."""
-        return self._check_code(self.encoder(x), x), FullCovariance(self.factor[None])
 
     def prior_covariance(self) -> FullCovariance:
         """Return the held P."""
@@ -260,10 +251,84 @@ class ConstantVarianceVAE(AutoEncoder):
 
         The running average lags behind the encoder as long as that learns.
         """
-        means = [self.posterior(x)[0] for x in batches]
-        if not means:
+        count, total = 0, torch.zeros_like(self.prior.second_moment)
+        for x in batches:
+            moment = fitted_prior(*self.posterior(x)).dense()[0]
+            count, total = count + len(x), total + len(x) * moment
+        if count == 0:
             raise ArgumentError("batches must hold at least one batch")
-        self.prior.fit(torch.cat(means), FullCovariance(self.factor[None]))
+        self.prior.second_moment.copy_(total / count)
+
+
+class FittedPriorVAE(FittedPriorAutoEncoder):
+    """A variational auto-encoder with learned diagonal covariances and a prior that fits itself.
+
+    The control for `ConstantVarianceVAE`: what that has, and learned variances.
+
+    Parameters
+    ----------
+    encoder : callable
+        As for `VAE`.
+    decoder, size, likelihood, train_with, decay
+        As for `FittedPriorAutoEncoder`.
+    """
+
+    def __init__(
+        self,
+        encoder: PairEncoder,
+        decoder: Decoder,
+        size: int,
+        likelihood: Likelihood | None = None,
+        *,
+        train_with: TrainWith = "batch",
+        decay: float = 0.99,
+    ) -> None:
+        super().__init__(decoder, size, likelihood, train_with=train_with, decay=decay)
+        self.encoder = encoder
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, DiagonalCovariance]:
+        """Return the means (b, d) and the covariances of the posteriors of data (b, *s)."""
+        return self._learned_posterior(self.encoder, x)
+
+
+class ConstantVarianceVAE(FittedPriorAutoEncoder):
+    """A variational auto-encoder without learned variances: every posterior is N(mu(x), Sigma).
+
+    Sigma is the identity, and the prior N(0, P) fits itself to the latents, so that the decoder
+    chooses their scale. `fold_prior` makes it a model with the prior N(0, I).
+
+    Parameters
+    ----------
+    encoder : callable
+        Maps data (b, *s) to posterior means (b, d).
+    decoder, size, likelihood, train_with, decay
+        As for `FittedPriorAutoEncoder`.
+
+    References
+    ----------
+    Fyffe, arXiv:1912.10309.
+    """
+
+    factor: Tensor
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        decoder: Decoder,
+        size: int,
+        likelihood: Likelihood | None = None,
+        *,
+        train_with: TrainWith = "batch",
+        decay: float = 0.99,
+    ) -> None:
+        super().__init__(decoder, size, likelihood, train_with=train_with, decay=decay)
+        self.encoder = encoder
+        # The Cholesky factor of Sigma: the identity until a prior is folded.
+        self.register_buffer("factor", torch.eye(size))
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, FullCovariance]:
+        """Return the means (b, d) of data (b, *s), and the covariance Sigma that they share."""
+        return self._check_code(self.encoder(x), x), FullCovariance(self.factor[None])
 
     @torch.no_grad()
     def fold_prior(self) -> ConstantVarianceVAE:

@@ -1,0 +1,1 @@
+"""The command line: ``vaetheory train``, ``vaetheory evaluate``. Needs the extra ``cli``."""
