@@ -90,6 +90,22 @@ def test_every_prefix_is_incomplete(name: str) -> None:
     assert gfwx.decode(data, partial=True)[1] is None
 
 
+@pytest.mark.parametrize(("levels", "downsampling"), [(2, 1), (3, 1), (4, 2), (7, 3)])
+def test_reading_on_past_levels_that_are_passed_over(levels: int, downsampling: int) -> None:
+    """With several tranches these lie between those that a smaller picture needs."""
+    image = np.random.default_rng(0).integers(0, 256, (300, 200), np.uint8)
+    data = gfwx.encode(image, vertical_levels=levels)
+    for length in range(0, len(data), 97):
+        _, following = gfwx.decode(data[:length], downsampling=downsampling, partial=True)
+        assert following is None or following > length
+    length, following = 0, 32
+    while following is not None:
+        assert length < following <= len(data) + 1024
+        length = following
+        picture, following = gfwx.decode(data[:length], downsampling=downsampling, partial=True)
+    np.testing.assert_array_equal(picture, gfwx.decode(data, downsampling=downsampling))
+
+
 @pytest.mark.parametrize("name", VALID)
 def test_bytes_after_the_end_are_ignored(name: str) -> None:
     data = VALID[name]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -55,6 +57,18 @@ def test_more_threads_than_work() -> None:
     file = gfwx.encode(image, threads=1)
     assert gfwx.encode(image, threads=64) == file
     assert_array_equal(gfwx.decode(file, threads=64), image)
+
+
+def test_a_million_threads() -> None:
+    image = np.arange(64 * 64, dtype=np.uint8).reshape(64, 64)
+    file = gfwx.encode(image, threads=1)
+    tracemalloc.start()
+    try:
+        assert gfwx.encode(image, threads=10**6) == file
+        assert_array_equal(gfwx.decode(file, threads=10**6), image)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("shape", [(40, 50, 2), (700, 1300, 2)])
@@ -171,3 +185,62 @@ def test_work_while_the_interpreter_exits() -> None:
         [sys.executable, "-c", LATE], check=True, timeout=60, capture_output=True, text=True
     )
     assert done.stdout.split() == ["done", "done"], done.stderr
+
+
+INTERRUPT_A_TASK_THAT_WAITS = """
+import signal, threading, time
+from gfwx.tasks import Tasks
+
+naps = iter([0.2, 1.0])
+main = threading.main_thread()
+
+def nap():
+    time.sleep(0.1 if threading.current_thread() is main else next(naps))
+
+tasks = Tasks()
+first = [tasks.add(nap) for _ in range(3)]
+second = tasks.add(lambda: print("never"), first)  # the main thread takes it, and waits
+tasks.add(lambda: print("never"), [second])
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+signal.setitimer(signal.ITIMER_REAL, 0.5)
+try:
+    tasks.run(3)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+INTERRUPT_THE_END = """
+import signal, threading, time
+from gfwx import threads
+
+running = 0
+
+def work(_):
+    global running
+    if threading.current_thread() is not threading.main_thread():
+        running += 1
+        time.sleep(1)
+        running -= 1
+
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+signal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)  # more than once
+try:
+    threads.run(work, [0, 1], 2)
+except KeyboardInterrupt:
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    print("interrupted", running)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timer signals")
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [(INTERRUPT_A_TASK_THAT_WAITS, "interrupted"), (INTERRUPT_THE_END, "interrupted 0")],
+    ids=["waiting task", "end"],
+)
+def test_interrupts(script: str, expected: str) -> None:
+    """They end the call once no other thread works for it, and nothing waits forever."""
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, timeout=60, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == expected, done.stderr

@@ -52,6 +52,9 @@ def encode_picture(image: NDArray[Any], coding: Coding, start: bytes, workers: i
         There is no code for a coefficient.
     """
     layout = coding.layout
+    if workers > 1:
+        # More than there are blocks would get memory, and nothing to do.
+        workers = max(1, min(workers, layout.block_count(layout.all_levels())))
     dtype = coefficient_type(image.itemsize)
     memory = memory_for(layout, np.dtype(dtype).itemsize, workers)
     checked = transforms.may_overflow(coding.program, coding.header.boost, image.itemsize)

@@ -188,7 +188,7 @@ class Layout:
         start : int
             Where the first level begins.
         """
-        levels, offsets, lengths, complete, another_follows = block_table.find_blocks(
+        levels, offsets, lengths, complete, table_end = block_table.find_blocks(
             data,
             start,
             self.width,
@@ -208,8 +208,11 @@ class Layout:
         following = len(data) + 1024
         if len(levels) > 0:
             following = int(levels[-1, _END])
-            if another_follows:
+            if table_end >= 0:
                 following += 16 * (self.block_count(levels) - int(levels[-1, _FIRST_PLACE]))
+        if following <= len(data):
+            # Levels that are passed over lie between: on to the next table.
+            following = table_end
         return Blocks(levels, offsets, lengths, following)
 
     def block_count(self, levels: NDArray[np.int64]) -> int:

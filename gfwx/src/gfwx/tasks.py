@@ -69,7 +69,16 @@ class Tasks:
             else:
                 self._changed = changed = Condition()
                 numbers = [n for n, function in enumerate(self._functions) if function is not None]
-                threads.run(lambda number: self._carry_out(number, changed), numbers, workers)
+
+                def give_up() -> None:
+                    self._failed = True
+                    with changed:
+                        changed.notify_all()
+
+                def carry_out(number: int) -> None:
+                    self._carry_out(number, changed)
+
+                threads.run(carry_out, numbers, workers, give_up)
         finally:
             # Those that signal events refer to this object, and to all memory of the picture.
             self._functions.clear()
@@ -84,14 +93,8 @@ class Tasks:
         assert function is not None
         with changed:
             changed.wait_for(lambda: self._failed or self._ended.issuperset(needs))
-        if self._failed:
-            return
-        try:
+        if not self._failed:
             function()
-        except BaseException:
-            self._failed = True
-            raise
-        finally:
             self.signal(number)
 
 

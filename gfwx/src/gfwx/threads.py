@@ -58,7 +58,12 @@ def resolve(threads: int | None, samples: int) -> int:
     return count
 
 
-def run(function: Callable[[Item], Result], items: Sequence[Item], threads: int) -> list[Result]:
+def run(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    threads: int,
+    give_up: Callable[[], None] = lambda: None,
+) -> list[Result]:
     """Call a function with each item, on up to so many threads at once.
 
     Parameters
@@ -69,11 +74,14 @@ def run(function: Callable[[Item], Result], items: Sequence[Item], threads: int)
         What to do, in the order in which to begin.
     threads : int
         At most so many calls run at the same time.
+    give_up : callable
+        Called when items are left out, so that calls that wait for others do not wait forever.
 
     Returns
     -------
     list
-        The results, in the order of the items.
+        The results, in the order of the items. However the call ends, also when it is interrupted,
+        no other thread works for it any more.
     """
     helpers = min(threads, len(items)) - 1
     if helpers < 1:
@@ -84,30 +92,46 @@ def run(function: Callable[[Item], Result], items: Sequence[Item], threads: int)
 
     def work() -> None:
         nonlocal waiting
-        while True:
-            with turn:
-                index = next(waiting, None)
-            if index is None:
-                return
-            try:
+        try:
+            while True:
+                with turn:
+                    index = next(waiting, None)
+                if index is None:
+                    return
                 results[index] = function(items[index])
-            except BaseException:
-                waiting = iter(())
-                raise
+        except BaseException:
+            waiting = iter(())
+            give_up()
+            raise
 
     futures: list[Future[None]] = []
     try:
-        _submit(work, helpers, futures)
-        work()
+        try:
+            _submit(work, helpers, futures)
+            work()
+        finally:
+            _wait(futures)
     finally:
-        for future in futures:
-            future.cancel()
-        started = [future for future in futures if not future.cancelled()]
-        errors = [future.exception() for future in started]
-    for error in errors:
-        if error is not None:
+        _wait(futures)  # in case that an interrupt came before the first could hold it back
+    for future in futures:
+        if not future.cancelled() and (error := future.exception()) is not None:
             raise error
     return [results[index] for index in range(len(items))]
+
+
+def _wait(futures: Sequence[Future[None]]) -> None:
+    """Wait until none of them is under way, and only then let an interrupt through."""
+    interrupt: BaseException | None = None
+    while True:
+        try:
+            for future in futures:
+                if not future.cancel():
+                    future.exception()
+            break
+        except BaseException as error:
+            interrupt = error
+    if interrupt is not None:
+        raise interrupt
 
 
 def bands(length: int, threads: int, least: int = 16) -> list[tuple[int, int]]:

@@ -193,6 +193,9 @@ def decode_levels(
         table_end = position + len(blocks)
         if table_end > len(words):
             missing = True
+            # Beyond levels that are passed over.
+            if 0 < next_point <= 4 * len(words):
+                next_point = 4 * table_end
             break
         start = table_end
         for block, length in zip(blocks, words[position:table_end].tolist(), strict=True):

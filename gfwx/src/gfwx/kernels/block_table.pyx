@@ -90,7 +90,7 @@ cdef int64_t find_levels(
     int64_t downsampling, bint* missing,
 ) noexcept nogil:
     """Fill the table. Returns -2 without memory, -1 if the tables of all levels that are needed
-    are there, else the end of the file's part that has been read."""
+    are there, else where the first table ends that is not."""
     cdef int64_t tranche, level, rows, columns, block_rows, blocks, end
     cdef int64_t present = 0
     cdef int64_t* fields
@@ -105,7 +105,9 @@ cdef int64_t find_levels(
             blocks = columns * block_rows
             if position > size or blocks > ((size - position) >> 2) // picture.planes:
                 if level >= downsampling or tranche + 1 < picture.tranches:
-                    return position
+                    # Held to what an integer holds: at most 65536 planes.
+                    blocks = min(blocks, <int64_t>1 << 40)
+                    return position + 4 * blocks * picture.planes
                 return -1
             blocks *= picture.planes
             if level >= downsampling:
@@ -159,8 +161,9 @@ def find_blocks(
         Words in each block.
     complete : bool
         Whether nothing is missing.
-    another_follows : bool
-        Whether a table that is needed is missing.
+    table_end : int
+        Where the first table ends that is missing and has to be read, be it of a level to pass
+        over; -1 if there is none.
     """
     cdef Table table = Table(NULL, 0, 0, NULL, NULL, 0, 0)
     cdef Picture picture = Picture(
@@ -193,7 +196,7 @@ def find_blocks(
         free(table.levels)
         free(table.offsets)
         free(table.lengths)
-    return level_array, offset_array, length_array, result == -1 and not missing, result >= 0
+    return level_array, offset_array, length_array, result == -1 and not missing, result
 
 
 def new_file(bytes start, const uint32_t[::1] lengths):
