@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vaetheory.arguments import Decoder, check_count
+from vaetheory.arguments import Decoder, check_count, cholesky
 from vaetheory.covariance import Covariance, DiagonalCovariance, FullCovariance, ScalarCovariance
 from vaetheory.likelihoods import Likelihood, likelihood_or_unit_normal
 from vaetheory.posterior import (
+    check_covariance,
     check_posterior,
     log_likelihoods,
     sample_posterior,
@@ -33,6 +34,7 @@ def bilbo(
     group: ProcessGroup | None = None,
     generator: torch.Generator | None = None,
     noise: Tensor | None = None,
+    prior: FullCovariance | None = None,
 ) -> Tensor:
     """Batch information lower bound, estimated from a batch.
 
@@ -60,6 +62,8 @@ def bilbo(
         processes' parameters, averaged over the processes as `DistributedDataParallel` does,
         are those of one process with the whole batch, of whatever sizes the parts are. A covariance
         with a batch of 1 has to be the same in all processes.
+    prior : FullCovariance, batch 1, optional
+        What `fitted_prior` gives for these posteriors and this group, if that is known already.
 
     Returns
     -------
@@ -79,7 +83,10 @@ def bilbo(
     likelihood = likelihood_or_unit_normal(likelihood)
     z = sample_posterior(mean, covariance, samples, generator, noise)
     expected = log_likelihoods(decoder, x, z, likelihood, rows).mean(1)
-    prior = fitted_prior(mean, covariance, group=group)
+    if prior is None:
+        prior = fitted_prior(mean, covariance, group=group)
+    else:
+        check_covariance("prior", prior, "mean", mean)
     terms = expected + 0.5 * covariance.logdet()
     batch_mean = mean_over_processes(terms.mean(), len(mean), group)
     return batch_mean - 0.5 * prior.logdet()[0]
@@ -113,8 +120,7 @@ def fitted_prior(
         average = covariance.dense().mean(0)
     moment = mean.mT @ mean / len(mean) + average
     moment = mean_over_processes(moment, len(mean), group)
-    # Rounding in the products above need not be symmetric.
-    return FullCovariance.from_matrix(0.5 * (moment + moment.mT)[None])
+    return FullCovariance(cholesky("E[covariance + mean mean^T]", moment[None]))
 
 
 def bilbo_bias(mean: Tensor, covariance: Covariance, batch_size: int | None = None) -> Tensor:

@@ -88,7 +88,12 @@ class HeldPrior(nn.Module):
     ) -> None:
         """Take a batch into the running average."""
         self._check_size(mean, covariance)
-        moment = fitted_prior(mean, covariance, group=group).dense()[0]
+        self.take_in(fitted_prior(mean, covariance, group=group))
+
+    @torch.no_grad()
+    def take_in(self, prior: Covariance) -> None:
+        """Take the `fitted_prior` of a batch into the running average."""
+        moment = prior.dense()[0]
         self.updates += 1
         # The weight of the newest of n terms in the normalised geometric average.
         weight = (1 - self.decay) / (1 - self.decay ** self.updates.to(moment.dtype))

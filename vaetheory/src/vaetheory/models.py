@@ -236,14 +236,22 @@ class FittedPriorAutoEncoder(AutoEncoder):
         mean, covariance = self.posterior(x)
         model = (self.decoder, x, mean, covariance, self.likelihood)
         if self.training and self.train_with == "batch":
-            value = bilbo(*model, samples=samples, generator=generator, noise=noise, group=group)
-        else:
-            prior = self.prior_covariance()
-            values = elbo(*model, prior=prior, samples=samples, generator=generator, noise=noise)
-            value = mean_over_processes(values.mean(), len(x), group)
+            fitted = fitted_prior(mean, covariance, group=group)
+            value = bilbo(
+                *model,
+                samples=samples,
+                generator=generator,
+                noise=noise,
+                group=group,
+                prior=fitted,
+            )
+            self.prior.take_in(fitted)
+            return value
+        prior = self.prior_covariance()
+        values = elbo(*model, prior=prior, samples=samples, generator=generator, noise=noise)
         if self.training:
             self.prior.update(mean, covariance, group=group)
-        return value
+        return mean_over_processes(values.mean(), len(x), group)
 
     @torch.no_grad()
     def fit_prior(self, batches: Iterable[Tensor]) -> None:
