@@ -204,7 +204,7 @@ def plot(cells: list[tuple[dict[str, Any], dict[str, Any]]], path: Path) -> None
     import matplotlib
 
     matplotlib.use("agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     sizes = sorted({result["size"] for result, _ in cells})
     names = [name for name in ("pow", "mlp", "kern") if any(r["matrix"] == name for r, _ in cells)]
@@ -225,7 +225,11 @@ def plot(cells: list[tuple[dict[str, Any], dict[str, Any]]], path: Path) -> None
                 panel.plot(budgets, found, ".--", label=library, linewidth=1)
             panel.plot(budgets, [100 * cell["ours"] for _, cell in some], "ok-", label="vaetheory")
             panel.set_xscale("log", base=2)
+            panel.set_xticks(budgets, [str(budget) for budget in budgets])
             panel.set_yscale("log")
+            panel.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+            panel.yaxis.set_major_formatter("{x:g}")
+            panel.yaxis.set_minor_formatter(ticker.NullFormatter())
             panel.set_xlabel("products", fontsize=8)
     for panel in axes[:, 0]:
         panel.set_ylabel("median error, %", fontsize=8)

@@ -1,7 +1,7 @@
 """The estimators that are compared: each is given products alone, and as many as the rest.
 
 Every entry maps (matrix, budget, seeds) to estimates, one for each seed. Those of other libraries
-come with the depths 4, 8, 16 and 32 and as many probes as the budget then allows; the table takes
+come with depths from 4 to 128 and as many probes as the budget then allows; the table takes
 the best of each.
 """
 
@@ -25,7 +25,7 @@ from vaetheory.operators import FunctionOperator
 
 jax.config.update("jax_enable_x64", True)
 
-DEPTHS = (4, 8, 16, 32)
+DEPTHS = (4, 8, 16, 32, 64, 128)
 BATCH = 10
 Estimator = Callable[[Tensor, int, Sequence[int]], list[float]]
 
