@@ -96,6 +96,42 @@ def test_upper_limit_where_the_space_holds_nearly_all(generator: torch.Generator
     assert (estimate.upper < eigenvalues.log().sum()).double().mean() <= 0.01
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-3)])
+@pytest.mark.parametrize("size", [64, 1000])
+def test_the_identity(size: int, dtype: torch.dtype, tolerance: float) -> None:
+    """Rounding puts Ritz values below the floor."""
+    operator = operator_with(torch.ones(size, dtype=dtype), batch=20, dtype=dtype)
+    estimate = logdet(operator, 48, floor=1.0)
+    assert estimate.value.abs().max() < tolerance
+    assert estimate.lower is not None
+    assert estimate.lower.max() <= 1e-12
+
+
+@pytest.mark.parametrize("floor", [0.0, 0.5])
+@pytest.mark.parametrize("products", [160, 199])
+def test_probes_are_left_out_where_the_space_stops_growing(
+    products: int, floor: float, generator: torch.Generator
+) -> None:
+    eigenvalues = 1 + 1e6 * torch.exp(-torch.arange(1, 201, dtype=torch.float64) / 3)
+    exact = eigenvalues.log().sum()
+    operator = operator_with(eigenvalues, batch=50)
+    estimate = logdet(operator, products, floor=floor, generator=generator)
+    assert estimate.standard_error is not None
+    error = (estimate.value - exact).abs()
+    assert (error <= 2 * estimate.standard_error).double().mean() >= 0.85
+    assert estimate.upper is not None
+    assert (estimate.upper < exact).double().mean() <= 0.02
+
+
+def test_error_of_quadrature_without_a_floor(generator: torch.Generator) -> None:
+    """Eigenvalues over eight powers of ten are far from converged at any depth."""
+    eigenvalues = torch.logspace(0, 8, 300, dtype=torch.float64)
+    estimate = logdet(operator_with(eigenvalues, batch=50), 150, generator=generator)
+    error = (estimate.value - eigenvalues.log().sum()).abs()
+    assert estimate.standard_error is not None
+    assert (error <= 3 * estimate.standard_error).double().mean() >= 0.9
+
+
 def test_without_a_floor(generator: torch.Generator) -> None:
     eigenvalues = decaying(SIZE) - 0.9
     operator = operator_with(eigenvalues, batch=100)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from decoders import normal
-from spectra import decaying
+from spectra import decaying, operator_with
 from torch import Tensor
 
 from vaetheory.errors import ArgumentError
@@ -59,6 +59,26 @@ def test_unbiased_while_it_drifts(generator: torch.Generator) -> None:
     assert (step.estimate.upper < EXACT).double().mean() <= 0.05
 
 
+def test_low_rank_plus_identity(generator: torch.Generator) -> None:
+    """What the basis leaves is nothing but rounding, and no reason to refuse or refresh it."""
+    eigenvalues = torch.cat([torch.full((3,), 1e3), torch.ones(297)]).double()
+    operator = operator_with(eigenvalues, batch=5)
+    step = warm_logdet(operator, 64, generator=generator)
+    for _ in range(3):
+        step = warm_logdet(operator, 64, step.basis, generator=generator)
+        assert not step.refreshed
+        assert (step.estimate.value - eigenvalues.log().sum()).abs().max() < 1e-8
+
+
+def test_slow_decay(generator: torch.Generator) -> None:
+    eigenvalues = torch.arange(1, 201, dtype=torch.float64)
+    operator = operator_with(eigenvalues, batch=100)
+    estimate = warm_logdet(operator, 160, generator=generator).estimate
+    assert estimate.standard_error is not None
+    error = (estimate.value - eigenvalues.log().sum()).abs()
+    assert (error <= 2 * estimate.standard_error).double().mean() >= 0.9
+
+
 def test_a_jump_refreshes_the_basis(generator: torch.Generator) -> None:
     step = warm_logdet(turned(0.0), 64, rank=40, generator=generator)
     step = warm_logdet(turned(torch.pi / 2), 64, step.basis, rank=40, generator=generator)
@@ -75,5 +95,5 @@ def test_bad_arguments(generator: torch.Generator) -> None:
     with pytest.raises(ArgumentError, match="rank must leave room for a Krylov space"):
         warm_logdet(operator, 40, rank=20)
     basis = RitzBasis(normal((1, 3, 20), generator), normal((1,), generator))
-    with pytest.raises(ArgumentError, match=r"basis.vectors must have shape \(1, 6, 20\)"):
+    with pytest.raises(ArgumentError, match=r"basis.vectors must have shape \(1, 4, 20\)"):
         warm_logdet(operator, 12, basis)

@@ -45,6 +45,9 @@ GROUPS = 8
 GAP_SHARE = 0.025
 """Part of the distance between the two quadrature rules that enters the standard error."""
 
+TAIL_SHARE = 0.5
+"""Part of the extrapolated error of quadrature without a floor that enters the standard error."""
+
 LIMIT_SPREAD = 2.5
 """Factor on the spread in the upper limit, as `LEFT_OUT_SPREAD`; larger, for the values are skewed:
 what no probe has met is missing from all of them."""
@@ -99,7 +102,7 @@ def krylov_logdet(
         up another probe are not spent.
     depth : int, optional
         Powers of A for each probe, at least 2; by default 8, and less below n = 160. The number of
-        probes is products // depth.
+        probes is products // depth. Without a floor, the error of quadrature is known from 3 on.
     floor : float
         No eigenvalue lies below it: 1 for A = J^T J + I. With 0 there is no lower bound, and
         quadrature from above only.
@@ -116,23 +119,28 @@ def krylov_logdet(
     ArgumentError
         If a matrix is found to have an eigenvalue that is not positive, or below the floor.
     """
-    count, depth = _plan(operator.size, products, depth)
     if not 0 <= floor < float("inf"):
         raise ArgumentError(f"floor must be finite and at least 0, got {floor}")
+    # Without a floor the error of quadrature is extrapolated from three depths.
+    count, depth = _plan(operator.size, products, depth, least=2 if floor > 0 else 3)
     start = draw_probes(operator, count, "normal", generator)
     space = block_lanczos(operator, start, depth, generator)
     scaled = operator.size / space.start.square().sum(1)
     points = space.start
 
     above = scaled * _gauss(space, floor).form(points)
-    values = above
     base = _left_out(space, scaled, floor)
     lower = gap = None
-    if floor > 0:
+    if floor == 0:
+        tail = _tail(space, scaled, above)
+        values = above - tail
+        bias = TAIL_SHARE * tail[:, 0]
+    else:
         radau = _nystrom_from_all(space, floor)
         below = _below(radau, points, floor, scaled)
         values = _extrapolate(space, floor, scaled, above, below)
         gap = (above - below).mean(1).clamp_min(0)
+        bias = GAP_SHARE * gap
         # Rounding moves each of the eigenvalues by about the resolution times the largest.
         rounding = space.resolution * radau.excess.shape[1] * radau.excess.amax(1).exp()
         lower = radau.excess.sum(1) + operator.size * math.log(floor) - rounding
@@ -144,8 +152,7 @@ def krylov_logdet(
     error = upper = None
     if count >= FEWEST_PROBES:
         error = estimates.std(1) * (LEFT_OUT_SPREAD * two_sigma_factor(count) / count**0.5)
-        bias = gap if gap is not None else torch.zeros_like(error)
-        error = torch.hypot(error, GAP_SHARE * bias)
+        error = torch.hypot(torch.hypot(error, bias), _rounding(space, floor, operator.size))
         most = base + above
         quantile = LIMIT_SPREAD * student_quantile(0.99, count - 1)
         center = most.mean(1) if lower is None else torch.maximum(most.mean(1), lower)
@@ -164,14 +171,14 @@ def krylov_logdet(
     )
 
 
-def _plan(size: int, products: int, depth: int | None) -> tuple[int, int]:
+def _plan(size: int, products: int, depth: int | None, least: int) -> tuple[int, int]:
     """Number of probes and depth."""
     check_count("products", products, 4)
     if size < 6:
         raise ArgumentError(f"operator must have a size of at least 6 for probing, got {size}")
     if depth is None:
         # Where the space is a good part of all dimensions, probes are worth more than depth.
-        depth = max(2, min(DEPTH, products // 2, size // 20))
+        depth = max(min(least, products // 2), min(DEPTH, products // 2, size // 20))
     check_count("depth", depth, 2)
     # The space, with what A maps it to, has to fit.
     count = min(products // depth, size // (depth + 1))
@@ -188,8 +195,9 @@ def _gauss(space: BlockKrylov, floor: float) -> _Logarithm:
     compressed = space.matrix[:, :inner]
     values, vectors = torch.linalg.eigh(0.5 * (compressed + compressed.mT))
     least = values[:, 0]
-    slack = 10 * space.resolution * values[:, -1]
-    if bool((least <= 0).any()) or bool((least < floor - slack).any()):
+    # Each product adds rounding errors; where a floor is known, values are not below it.
+    slack = 10 * space.depth * inner**0.5 * space.resolution * values[:, -1]
+    if bool(((least <= 0) if floor == 0 else (least < floor - slack)).any()):
         wanted = f"no eigenvalue below floor = {floor:g}" if floor > 0 else "positive eigenvalues"
         raise ArgumentError(
             f"operator must have {wanted}, but has a Ritz value of {least.min():.6g}"
@@ -213,13 +221,17 @@ def _nystrom(space: BlockKrylov, basis: Tensor, floor: float | Tensor) -> _Logar
     image = _apply(space, basis) - shift * basis
     core = basis.mT @ image
     values, vectors = torch.linalg.eigh(0.5 * (core + core.mT))
-    kept = values > 2 * space.resolution * values[:, -1:].abs()
+    # Rounding in the image is relative to A, not to what is left of it without the floor.
+    kept = values > 8 * space.resolution * (values[:, -1:].abs() + shift[:, :, 0])
     root = torch.where(kept, values, 1.0).rsqrt() * kept
     factor = image @ (vectors * root[:, None, :])
     sizes, turn = torch.linalg.eigh(factor.mT @ factor)
-    sizes = sizes.clamp_min(torch.finfo(sizes.dtype).tiny)
+    # Directions that are missing have no size.
+    kept = sizes > torch.finfo(sizes.dtype).eps * sizes[:, -1:]
+    sizes = sizes * kept
+    root = torch.where(kept, sizes, 1.0).rsqrt() * kept
     # log(floor + s) - log(floor) for the eigenvalues s of N.
-    return _Logarithm((sizes / shift[:, :, 0]).log1p(), factor @ (turn * sizes.rsqrt()[:, None, :]))
+    return _Logarithm((sizes / shift[:, :, 0]).log1p(), factor @ (turn * root[:, None, :]))
 
 
 def _left_out(space: BlockKrylov, scaled: Tensor, floor: float) -> Tensor:
@@ -229,6 +241,7 @@ def _left_out(space: BlockKrylov, scaled: Tensor, floor: float) -> Tensor:
     for group in torch.tensor_split(every, min(space.probes, GROUPS)):
         others = every[(every[:, None] != group).all(1)]
         basis = _krylov_basis(space, space.start[:, :, others])
+        basis = _independent(space, basis, space.start[:, :, group])
         shift: float | Tensor = floor
         if floor == 0:
             # Any reference below the other probes' Ritz values will do; a close one does best.
@@ -237,6 +250,25 @@ def _left_out(space: BlockKrylov, scaled: Tensor, floor: float) -> Tensor:
         form = approximation.form(space.start[:, :, group])
         parts.append(approximation.excess.sum(1, keepdim=True) - scaled[:, group] * form)
     return torch.cat(parts, 1)
+
+
+def _independent(space: BlockKrylov, basis: Tensor, points: Tensor) -> Tensor:
+    """Set to zero the blocks of a basis from the first on that knows of the points.
+
+    A basis of rank r that comes of other probes holds r / n of a point's square, and hardly ever
+    more than 2 (r x)^1/2 + 2 x n-ths beyond it, x = 8.5 (1 - r / n) (Laurent and Massart 2000,
+    lemma 1). Where their Krylov space stops growing, rounding brings in the point itself.
+    """
+    size = space.basis.shape[1]
+    inside = (basis.mT @ _pad(space, points)).square() / points.square().sum(1, keepdim=True)
+    rank = (basis.square().sum(1) > 0.5).to(basis.dtype).cumsum(1)
+    excess = size * inside.mean(2).cumsum(1) - rank
+    width = basis.shape[2] // space.depth
+    unlikely = 8.5 * (1 - rank / size) / points.shape[2]
+    leaks = (excess > 2 * (rank * unlikely).sqrt() + 2 * unlikely)[:, width - 1 :: width]
+    leaks[:, 0] = False  # these are the others themselves
+    kept = leaks.to(basis.dtype).cumsum(1) == 0
+    return basis * kept.repeat_interleave(width, 1)[:, None, :]
 
 
 def _krylov_basis(space: BlockKrylov, start: Tensor) -> Tensor:
@@ -303,6 +335,35 @@ def _extrapolate(
     ratio = (steps[0] / steps[1].clamp_min(torch.finfo(above.dtype).tiny)).clamp(*STEP_RATIOS)
     weight = 1 / (1 + ratio * torch.maximum(ratio, 1 / ratio) ** -LEAD)
     return weight * above + (1 - weight) * below
+
+
+def _rounding(space: BlockKrylov, floor: float, size: int) -> Tensor:
+    """What rounding in the products may do to the log-determinant, shape (b,).
+
+    It moves each eigenvalue by about the resolution times the largest, in one direction or the
+    other; the relative change is greatest at the floor.
+    """
+    inner = space.matrix.shape[2]
+    compressed = space.matrix[:, :inner]
+    values = torch.linalg.eigvalsh(0.5 * (compressed + compressed.mT))
+    least = floor if floor > 0 else values[:, 0]
+    relative = space.resolution * values[:, -1] / least
+    result: Tensor = size**0.5 * relative.log1p()
+    return result
+
+
+def _tail(space: BlockKrylov, scaled: Tensor, above: Tensor) -> Tensor:
+    """By how much the upper rule will fall yet, as the tail of a geometric series, shape (b, 1)."""
+    if space.depth < 3:
+        return torch.zeros_like(above[:, :1])
+    values = [
+        (scaled * _gauss(space.part(depth), 0.0).form(space.start)).mean(1, keepdim=True)
+        for depth in (space.depth - 2, space.depth - 1)
+    ]
+    falls = values[0] - values[1], values[1] - above.mean(1, keepdim=True)
+    shrink = (falls[1] / falls[0].clamp_min(torch.finfo(above.dtype).tiny)).clamp(0, 0.95)
+    tail: Tensor = falls[1].clamp_min(0) * shrink / (1 - shrink)
+    return tail
 
 
 def _apply(space: BlockKrylov, vectors: Tensor) -> Tensor:

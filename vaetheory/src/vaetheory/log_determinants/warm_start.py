@@ -16,9 +16,16 @@ from vaetheory.log_determinants.result import LogDeterminant
 from vaetheory.operators import FunctionOperator, SymmetricOperator
 from vaetheory.trace import check_operator, draw_probes
 
-REST_DEPTH = 2
+REST_DEPTH = 3
 """Powers for what the basis leaves: it is close to I, so that probes are worth more than depth.
-With 4 errors are a quarter to a third larger."""
+With 2 the errors of slowly decaying spectra are biased by more than the standard error."""
+
+GAP_SHARE = 0.1
+"""Part of the distance between the two quadrature rules that enters the standard error besides, as
+their limit is less certain from so few powers."""
+
+LEAST_GROWTH = 0.01
+"""Nats by which the rest has to grow, for a basis that leaves next to nothing is not stale."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,19 +83,19 @@ def warm_logdet(
     eigenvectors of B, one step of subspace iteration ahead.
 
     The basis is stale if log det M, in the mean over the matrices and relative to its value when
-    the basis was new, has grown beyond `staleness`; then it is made anew from a block Krylov space,
-    in the same call, and the estimate repeated.
+    the basis was new, has grown beyond `staleness` and by more than 0.01 nats; then it is made anew
+    from a block Krylov space, in the same call, and the estimate repeated.
 
     Parameters
     ----------
     operator : SymmetricOperator
         The matrices A, b of them, n x n.
     products : int
-        Products a step, at least rank + 4.
+        Products a step, at least rank + 6.
     basis : RitzBasis, optional
         From the step before; none in the first.
     rank : int, optional
-        Number r of vectors, by default half the products.
+        Number r of vectors, by default a third of the products.
     floor : float
         No eigenvalue of A lies below it; positive.
     staleness : float
@@ -99,8 +106,8 @@ def warm_logdet(
         Source of the probes.
     """
     check_operator(operator)
-    check_count("products", products, 5)
-    rank = products // 2 if rank is None else rank
+    check_count("products", products, 8)
+    rank = products // 3 if rank is None else rank
     check_count("rank", rank)
     if not 0 < floor < float("inf"):
         raise ArgumentError(f"floor must be positive and finite, got {floor}")
@@ -114,7 +121,8 @@ def warm_logdet(
         check_shape("basis.vectors", basis.vectors, (operator.batch, rank, operator.size))
         step = _estimate(operator, products, basis.vectors, floor, generator)
         spent = step.estimate.products
-        if bool(step.basis.remainder.mean() <= staleness * basis.remainder.mean()):
+        fresh, now = basis.remainder.mean(), step.basis.remainder.mean()
+        if bool(now <= torch.maximum(staleness * fresh, fresh + LEAST_GROWTH)):
             kept = replace(step.basis, remainder=basis.remainder)
             return replace(step, basis=kept)
     vectors, cost = _new_basis(operator, rank, refresh_products, generator)
@@ -140,8 +148,12 @@ def _estimate(
     # B - floor I = Z^T Z with the rows of Z; its eigenvectors from those of Z Z^T.
     factor = (turn * root[:, None, :]).mT @ image
     sizes, turn = torch.linalg.eigh(_symmetric(factor @ factor.mT))
-    sizes = sizes.clamp_min(torch.finfo(sizes.dtype).tiny)
-    directions: Tensor = torch.linalg.qr(factor.mT @ (turn * sizes.rsqrt()[:, None, :])).Q.mT
+    # The largest first, so that rounding in those that hardly exist does not turn them.
+    sizes, turn = sizes.flip(1), turn.flip(2)
+    found = sizes > torch.finfo(sizes.dtype).eps * sizes[:, :1]
+    root = torch.where(found, sizes, 1.0).rsqrt() * found
+    directions: Tensor = torch.linalg.qr(factor.mT @ (turn * root[:, None, :])).Q.mT
+    sizes = sizes * found
     shrink = (1 + sizes / floor).rsqrt() - 1
 
     def divide_by_root(points: Tensor) -> Tensor:
@@ -157,14 +169,20 @@ def _estimate(
         FunctionOperator(multiply, operator.batch, operator.size, operator.dtype, operator.device),
         products - rank,
         depth=REST_DEPTH,
-        floor=1.0,
+        # Products have rounding errors relative to the largest eigenvalue of A, not of M.
+        floor=1 / (1 + 100 * torch.finfo(sizes.dtype).eps * (1 + sizes.max().item() / floor)),
         generator=generator,
     )
     captured = (sizes / floor).log1p().sum(1) + operator.size * math.log(floor)
     assert rest.lower is not None
+    assert rest.gap is not None
+    error = rest.standard_error
+    if error is not None:
+        error = torch.hypot(error, GAP_SHARE * rest.gap)
     estimate = replace(
         rest,
         value=captured + rest.value,
+        standard_error=error,
         lower=captured + rest.lower,
         upper=None if rest.upper is None else captured + rest.upper,
         products=rank + rest.products,
