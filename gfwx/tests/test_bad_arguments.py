@@ -49,11 +49,18 @@ def test_encode_refuses_values(name: str, options: dict[str, Any], word: str) ->
     assert word in str(refused(gfwx.ArgumentError, gfwx.encode, image, **options))
 
 
+def test_encode_refuses_masks() -> None:
+    image = np.ma.masked_greater(GRAY, 100)
+    assert "must not have a mask" in str(refused(gfwx.ArgumentTypeError, gfwx.encode, image))
+
+
 @pytest.mark.parametrize(
     "options",
     [
         {"quality": 100.5},
         {"quality": "best"},
+        {"quality": True},
+        {"quality": np.True_},
         {"chroma_scale": None},
         {"quality": np.array([100])},
         {"encoder": 1},

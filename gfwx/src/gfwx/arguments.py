@@ -18,6 +18,8 @@ _ENCODERS: Final = ("auto", Encoder.FAST, Encoder.CONTEXTUAL, Encoder.HIGH_BITRA
 
 def as_samples(image: ArrayLike) -> NDArray[Any]:
     """Image as an array (L, H, W, C) that the kernels can read."""
+    if isinstance(image, np.ma.MaskedArray):
+        raise ArgumentTypeError("image must not have a mask, which a file cannot hold: fill it")
     try:
         array = np.asarray(image)
     except (TypeError, ValueError):
@@ -101,11 +103,13 @@ def infer_intent(array: NDArray[Any]) -> Intent:
 
 
 def index(name: str, value: int) -> int:
-    """Argument as an int; ArgumentTypeError if it is none."""
+    """Argument as an int; ArgumentTypeError if it is none, or a bool, which was meant for another."""
     try:
-        return operator.index(value)
+        if not isinstance(value, bool | np.bool_):
+            return operator.index(value)
     except TypeError:
-        raise ArgumentTypeError(f"{name} must be an integer, got {value!r}") from None
+        pass
+    raise ArgumentTypeError(f"{name} must be an integer, got {value!r}")
 
 
 def check_limits(header: Header, layout: Layout, max_pixels: int) -> None:
