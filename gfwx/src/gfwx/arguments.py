@@ -103,7 +103,7 @@ def infer_intent(array: NDArray[Any]) -> Intent:
 
 
 def index(name: str, value: int) -> int:
-    """Argument as an int; ArgumentTypeError if it is none, or a bool, which was meant for another."""
+    """Argument as an int; ArgumentTypeError if it is none. A bool was meant for another."""
     try:
         if not isinstance(value, bool | np.bool_):
             return operator.index(value)

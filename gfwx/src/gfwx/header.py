@@ -152,7 +152,7 @@ class Header:
         # NumPy's integers would overflow in the arithmetic below, and plain strings are welcome.
         # Headers from files, which are many, have neither.
         for name, value in zip(_INTEGERS, _integers(self), strict=True):
-            if type(value) is not int and hasattr(value, "__index__"):
+            if type(value) not in (int, bool) and hasattr(value, "__index__"):
                 with contextlib.suppress(TypeError):  # left to `check`: an array has no index
                     object.__setattr__(self, name, operator.index(value))
         if str in (type(self.filter), type(self.encoder), type(self.intent)):
@@ -427,6 +427,8 @@ def _check_range(name: str, value: int, least: int, most: int) -> None:
         index = operator.index(value)
     except TypeError:
         raise ArgumentTypeError(f"{name} must be an integer, got {value!r}") from None
+    if value is True or value is False:  # meant for another argument
+        raise ArgumentTypeError(f"{name} must be an integer, got {value!r}")
     if not least <= index <= most:
         raise ArgumentError(f"{name} must be {least}..{most}, got {index}")
 
