@@ -257,7 +257,9 @@ def _independent(space: BlockKrylov, basis: Tensor, points: Tensor) -> Tensor:
 
     A basis of rank r that comes of other probes holds r / n of a point's square, and hardly ever
     more than 2 (r x)^1/2 + 2 x n-ths beyond it, x = 8.5 (1 - r / n) (Laurent and Massart 2000,
-    lemma 1). Where their Krylov space stops growing, rounding brings in the point itself.
+    lemma 1). Where their Krylov space stops growing, rounding brings in the point itself, most of
+    what the basis did not hold. As blocks that are cut for nothing cost much, both is asked for,
+    and only of a basis of more than n / 2.
     """
     size = space.basis.shape[1]
     inside = (basis.mT @ _pad(space, points)).square() / points.square().sum(1, keepdim=True)
@@ -265,8 +267,8 @@ def _independent(space: BlockKrylov, basis: Tensor, points: Tensor) -> Tensor:
     excess = size * inside.mean(2).cumsum(1) - rank
     width = basis.shape[2] // space.depth
     unlikely = 8.5 * (1 - rank / size) / points.shape[2]
-    leaks = (excess > 2 * (rank * unlikely).sqrt() + 2 * unlikely)[:, width - 1 :: width]
-    leaks[:, 0] = False  # these are the others themselves
+    limit = torch.maximum(2 * (rank * unlikely).sqrt() + 2 * unlikely, 0.5 * (size - rank))
+    leaks = ((excess > limit) & (rank > size / 2))[:, width - 1 :: width]
     kept = leaks.to(basis.dtype).cumsum(1) == 0
     return basis * kept.repeat_interleave(width, 1)[:, None, :]
 
