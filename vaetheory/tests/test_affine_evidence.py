@@ -7,12 +7,12 @@ import torch
 from decoders import Affine, normal
 from torch import Tensor
 
-from vaetheory.covariance import DiagonalCovariance, FullCovariance
+from vaetheory.covariance import DiagonalCovariance, FullCovariance, ScalarCovariance
 from vaetheory.errors import ArgumentError
 from vaetheory.evidence import log_evidence
 from vaetheory.gap import evidence_gap
 from vaetheory.importance import importance_evidence
-from vaetheory.likelihoods import Normal
+from vaetheory.likelihoods import Normal, Poisson
 from vaetheory.map_solver import find_map
 from vaetheory.metric import CURVATURES, Curvature, DecoderMetric
 from vaetheory.operators import SymmetricOperator
@@ -243,3 +243,19 @@ def test_indefinite_curvature_is_refused(case: Case) -> None:
                 curvature="hessian",
                 determinant=determinant,
             )
+
+
+def test_importance_sampling_without_any_weight() -> None:
+    x, z = torch.ones(2, 1), torch.zeros(2, 1)
+    # Rates that overflow to infinity wherever the samples fall.
+    found = importance_evidence(
+        lambda z: z.new_full(z.shape, 200.0),
+        x,
+        z,
+        Poisson(),
+        proposal=ScalarCovariance(torch.ones(1), 1),
+        count=4,
+    )
+    assert bool((found.value == -torch.inf).all())
+    assert bool((found.effective_sample_size == 0).all())
+    assert bool((found.standard_error == torch.inf).all())

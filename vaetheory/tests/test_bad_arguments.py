@@ -1,6 +1,8 @@
 """Every public function says which argument is wrong, and how, whatever else it does."""
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -8,7 +10,13 @@ import torch
 from torch import Tensor, nn
 
 import vaetheory as vt
+from vaetheory.errors import VaetheoryError
 from vaetheory.joint import joint_density
+from vaetheory.log_determinants import (
+    jacobian_logdet,
+    quadratic_form,
+    sample_inverse_by_solving,
+)
 
 BATCH, LATENT, DATA = 4, 2, 3
 WEIGHT = torch.linspace(-1, 1, LATENT * DATA, dtype=torch.float64).reshape(LATENT, DATA)
@@ -196,3 +204,146 @@ def test_a_start_without_density() -> None:
     x = torch.ones(1, 1, dtype=torch.float64)
     with pytest.raises(vt.ArgumentError, match=r"log p\(x, z\) at z must be finite"):
         vt.find_map(lambda z: 1e4 * z, x, x, vt.Poisson())
+
+
+A = vt.MatrixOperator(torch.eye(40, dtype=torch.float64)[None])
+ZERO = torch.zeros(1, 1)
+TEXT: Any = "1"
+NOTHING: Any = None
+BASIS: Any = torch.eye(4)
+as_numpy: Any = torch.Tensor.numpy
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: vt.logdet(A, 16, floor=TEXT), "floor must be a number, got str"),
+        (lambda: vt.logdet(A, floor=TEXT), "floor must be a number, got str"),
+        (lambda: vt.warm_logdet(A, 16, floor=TEXT), "floor must be a number, got str"),
+        (lambda: vt.warm_logdet(A, 16, staleness=TEXT), "staleness must be a number, got str"),
+        (lambda: vt.warm_logdet(A, 16, BASIS), "basis must be a RitzBasis, got Tensor"),
+        (
+            lambda: vt.find_map(lambda z: z, ZERO, ZERO, tolerance=TEXT),
+            "tolerance must be a number",
+        ),
+        (lambda: vt.find_map(lambda z: z, ZERO, ZERO, damping=TEXT), "damping must be a number"),
+        (lambda: vt.Normal(TEXT), "scale must be a number, got str"),
+        (lambda: vt.HeldPrior(2, TEXT), "decay must be a number, got str"),
+        (lambda: vt.VariationalLogDeterminant(1, 2, variance=TEXT), "variance must be a number"),
+        (
+            lambda: vt.VariationalLogDeterminant(1, 40).natural_step(A, TEXT),
+            "rate must be a number, got str",
+        ),
+        (
+            lambda: vt.log_evidence(lambda z: z, ZERO, ZERO, determinant=lambda metric: NOTHING),
+            "determinant must return an object with value, standard_error and products",
+        ),
+        (lambda: vt.log_evidence(as_numpy, ZERO, ZERO), "decoder must return one tenso"),
+    ],
+)
+def test_foreign_types(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(vt.ArgumentTypeError, match=message):
+        call()
+
+
+def test_products_and_rank() -> None:
+    with pytest.raises(
+        vt.ArgumentError, match=r"products must be at least rank \+ 6, got 16 and 12"
+    ):
+        vt.warm_logdet(A, 16, rank=12)
+
+
+@pytest.mark.parametrize("layer", [torch.nn.Dropout(0.5), torch.nn.BatchNorm1d(8)])
+def test_layers_in_training_mode(layer: torch.nn.Module) -> None:
+    torch.manual_seed(0)
+    decoder = torch.nn.Sequential(torch.nn.Linear(2, 8), layer)
+    x, z = torch.randn(3, 8), torch.randn(3, 2)
+    with pytest.raises(
+        vt.ArgumentError, match="decoder must map each latent by itself and without"
+    ):
+        vt.log_evidence(decoder, x, z)
+    vt.log_evidence(decoder.eval(), x, z)
+
+
+def jacobian() -> vt.Jacobian:
+    return vt.Jacobian(decoder, arguments()["latent"])
+
+
+MODEL: tuple[Any, ...] = (decoder, arguments()["x"], arguments()["latent"])
+REALS: dict[str, tuple[str, Callable[[Any], object]]] = {
+    "jacobian_logdet": ("floor", lambda value: jacobian_logdet(jacobian(), floor=value)),
+    "metric": ("prior_precision", lambda c: vt.DecoderMetric(*MODEL[::2], prior_precision=c)),
+    "form": ("prior_precision", lambda c: quadratic_form(jacobian(), MODEL[2][:, None], c)),
+    "solving": (
+        "tolerance",
+        lambda value: sample_inverse_by_solving(jacobian(), 1, tolerance=value),
+    ),
+}
+
+
+@pytest.mark.parametrize("function", REALS)
+def test_real_numbers(function: str) -> None:
+    name, take = REALS[function]
+    for value in ("1", [1.0], 1j, True):
+        kind = type(value).__name__
+        with pytest.raises(vt.ArgumentTypeError, match=f"{name} must be a number, got {kind}"):
+            take(value)
+    with pytest.raises(vt.ArgumentError, match=f"{name} must be .*, got nan"):
+        take(math.nan)
+
+
+def test_tolerances_below_zero() -> None:
+    with pytest.raises(vt.ArgumentError, match="tolerance must be at least 0 and finite, got -1"):
+        sample_inverse_by_solving(jacobian(), 1, tolerance=-1)
+
+
+def test_scales_of_complex_numbers() -> None:
+    with pytest.raises(vt.ArgumentTypeError, match="scale must be real, got a tensor of "):
+        vt.Normal(torch.tensor(1j))
+
+
+@dataclass
+class Estimate:
+    """What an estimator of log-determinants may return, good or bad."""
+
+    value: object = field(default_factory=lambda: torch.zeros(BATCH, dtype=torch.float64))
+    standard_error: object = None
+    products: object = 1
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (torch.zeros(BATCH), "determinant must return an object .* got Tensor"),
+        (Estimate(value=0.0), "determinant's value must be a torch.Tensor, got float"),
+        (Estimate(standard_error=0.1), "determinant's standard_error must be a torch.Tensor"),
+        (Estimate(products="1"), "determinant's products must be an int, got str"),
+    ],
+)
+def test_what_a_determinant_returns(returned: Any, message: str) -> None:
+    with pytest.raises(vt.ArgumentTypeError, match=message):
+        vt.log_evidence(*MODEL, determinant=lambda _: returned)
+    vt.log_evidence(*MODEL, determinant=lambda _: Estimate())  # type: ignore[arg-type, return-value]
+
+
+def test_decoders_that_leave_torch() -> None:
+    def array(z: Tensor) -> Any:
+        return z.detach().numpy() @ WEIGHT.numpy()
+
+    def there_and_back(z: Tensor) -> Tensor:
+        return torch.as_tensor(array(z))
+
+    x, z = MODEL[1:]
+    shape: dict[str, Any] = {"output_shape": (DATA,)}
+    for wrong in (array, there_and_back):
+        for take in (
+            lambda wrong: vt.find_map(wrong, x, z),
+            lambda wrong: vt.log_evidence(wrong, x, z),
+            lambda wrong: vt.Jacobian(wrong, z).dense(),
+            lambda wrong: vt.Jacobian(wrong, z, **shape).dense(),
+            lambda wrong: vt.DecoderMetric(wrong, z, **shape).dense(),
+        ):
+            with pytest.raises(VaetheoryError, match=r"^decoder "):
+                take(wrong)
+    with pytest.raises(vt.ArgumentError, match="decoder and likelihood must be made of operations"):
+        vt.Jacobian(array, z, output_shape=(DATA,)).output()

@@ -15,6 +15,7 @@ from posteriors import (
 from torch import Tensor
 
 from vaetheory.bilbo import bilbo, fitted_prior
+from vaetheory.covariance import FullCovariance
 from vaetheory.elbo import elbo
 from vaetheory.errors import ArgumentError, ArgumentTypeError
 from vaetheory.held_prior import HeldPrior
@@ -158,3 +159,22 @@ def test_bad_arguments(prior: HeldPrior, generator: torch.Generator) -> None:
         prior.update(
             normal_tensor(generator, BATCH, 3).float(), make_covariance("scalar", 3, torch.zeros(1))
         )
+
+
+def test_decay_close_to_one_in_short_precision() -> None:
+    moments = [FullCovariance.from_matrix(torch.eye(2)[None] * size) for size in (1.0, 3.0, 5.0)]
+    prior = HeldPrior(2, decay=1 - 1e-9)
+    for moment in moments:
+        prior.take_in(moment)
+    # As good as an even average.
+    torch.testing.assert_close(prior.second_moment, 3 * torch.eye(2))
+
+
+def test_updates_start_from_a_fit(prior: HeldPrior, generator: torch.Generator) -> None:
+    mean, other = batches(2, generator)
+    covariance = random_covariance("diagonal", BATCH, LATENT, generator)
+    prior.fit(mean, covariance)
+    fitted = prior.second_moment.clone()
+    prior.update(other, covariance)
+    expected = 0.8 * fitted + 0.2 * fitted_prior(other, covariance).dense()[0]
+    torch.testing.assert_close(prior.second_moment, expected)

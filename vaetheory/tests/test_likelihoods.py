@@ -195,3 +195,10 @@ def test_bad_types() -> None:
         Normal(0.0)
     with pytest.raises(ArgumentError, match="scale must be one number"):
         Normal(torch.ones(2))
+
+
+def test_bernoulli_far_from_an_even_chance() -> None:
+    output = torch.tensor([[-40.0], [-25.0], [25.0], [40.0]], dtype=torch.float64)
+    found = Bernoulli().log_prob((output > 0).double(), output)
+    # log p of what is nearly certain: -log(1 + exp(-|nu|)).
+    torch.testing.assert_close(found, -output.abs()[:, 0].neg().exp().log1p(), rtol=1e-14, atol=0)

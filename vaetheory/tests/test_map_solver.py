@@ -11,7 +11,7 @@ from torch import Tensor
 from vaetheory.errors import ConvergenceWarning
 from vaetheory.joint import joint_density
 from vaetheory.likelihoods import Normal, Poisson
-from vaetheory.map_solver import find_map
+from vaetheory.map_solver import MapSolution, find_map
 from vaetheory.metric import CURVATURES, Curvature
 
 BATCH, LATENT = 6, 3
@@ -135,3 +135,57 @@ def test_is_silent_when_it_has(generator: torch.Generator) -> None:
         warnings.simplefilter("error")
         decoder = Curved(LATENT, (6,), generator)
         find_map(decoder, normal((2, 6), generator), normal((2, LATENT), generator))
+
+
+@pytest.mark.parametrize("exact_limit", [0, 256])
+def test_a_minimum_is_not_reported_as_found(exact_limit: int, device: torch.device) -> None:
+    # log p(x, z) is even in z, with a minimum at 0 and maxima where z^2 is near x.
+    z = torch.zeros(1, 2, dtype=torch.float64, device=device)
+    x = torch.full_like(z, 2.0)
+    with pytest.warns(ConvergenceWarning, match="1 of 1 samples have not converged"):
+        found = find_map(
+            lambda z: z.square(),
+            x,
+            z,
+            Normal(0.1),
+            curvature="hessian",
+            max_iterations=20,
+            exact_limit=exact_limit,
+        )
+    assert not bool(found.converged.any())
+    elsewhere = find_map(
+        lambda z: z.square(), x, z + 0.5, Normal(0.1), curvature="hessian", exact_limit=exact_limit
+    )
+    assert bool(elsewhere.converged.all())
+
+
+@pytest.mark.parametrize("exact_limit", [0, 256])
+@pytest.mark.parametrize("shift", [0.0, 1e-9])
+@pytest.mark.parametrize("valleys", [1, 2])
+def test_minima_and_saddles_are_no_maxima(
+    valleys: int, shift: float, exact_limit: int, generator: torch.Generator
+) -> None:
+    # The Hessian of -log p(x, z) at 0 has entries of 1 - 2 x for the squared coordinates.
+    def decoder(z: Tensor) -> Tensor:
+        return torch.cat([z[:, :valleys].square(), z[:, valleys:]], 1)
+
+    def found(x: Tensor) -> MapSolution:
+        z = torch.full_like(x, shift)
+        z[:, valleys:] = 0.5 * x[:, valleys:]
+        return find_map(
+            decoder, x, z, curvature="hessian", exact_limit=exact_limit, max_iterations=60
+        )
+
+    x = torch.full((1, 2), 3.0, dtype=torch.float64, device=generator.device)
+    if shift == 0:
+        with pytest.warns(ConvergenceWarning, match="1 of 1 samples have not converged"):
+            stuck = found(x)
+        assert not stuck.converged.any()
+        assert torch.isinf(stuck.decrement).all()
+        # Where the very same point is a maximum it is one.
+        assert found(x / 10).converged.all()
+    else:
+        # Off the stationary point, however little, the search leaves it.
+        left = found(x)
+        assert left.converged.all()
+        torch.testing.assert_close(left.z[:, :valleys].square(), x[:, :valleys] - 0.5)

@@ -235,3 +235,21 @@ def test_bad_arguments(model: ConstantVarianceVAE, x: Tensor) -> None:
         VAE(lambda x: (encoder(x), torch.nan * encoder(x)), decoder, LATENT).to(x)(x)
     with pytest.raises(ArgumentError, match="batches must hold at least one batch"):
         model.fit_prior([])
+
+
+def test_the_objective_is_indifferent_to_the_variance(
+    x: Tensor, generator: torch.Generator
+) -> None:
+    encoder = Curved(DATA, (LATENT,), generator)
+    decoder = Curved(LATENT, (DATA,), generator)
+    unit = ConstantVarianceVAE(encoder, decoder, LATENT, Normal(0.5)).to(x)
+    scaled = ConstantVarianceVAE(
+        lambda x: 0.3 * encoder(x), lambda z: decoder(z / 0.3), LATENT, Normal(0.5), variance=0.09
+    ).to(x)
+    torch.testing.assert_close(scaled(x, 3, seeded(x)), unit(x, 3, seeded(x)))
+    torch.testing.assert_close(
+        scaled.eval().elbo(x, 3, seeded(x)), unit.eval().elbo(x, 3, seeded(x))
+    )
+    torch.testing.assert_close(scaled.posterior(x)[1].dense()[0], 0.09 * torch.eye(LATENT).to(x))
+    with pytest.raises(ArgumentError, match="variance must be positive and finite, got 0"):
+        ConstantVarianceVAE(encoder, decoder, LATENT, variance=0)

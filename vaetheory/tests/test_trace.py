@@ -159,3 +159,45 @@ def test_bad_arguments(operator: MatrixOperator) -> None:
         ArgumentError, match=r"covariance must have the operator's batch 3 \(or 1\)"
     ):
         covariance_trace(operator, wrong, 3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("rank", [0, 1, 3])
+@pytest.mark.parametrize("products", [8, 2 * SIZE])
+def test_xtrace_where_images_do_not_span(
+    rank: int, products: int, dtype: torch.dtype, generator: torch.Generator
+) -> None:
+    factor = normal((2, SIZE, max(rank, 1)), generator).to(dtype) * min(rank, 1)
+    matrix = factor @ factor.mT
+    found = xtrace(MatrixOperator(matrix), products, generator=generator)
+    tolerance = 1e-4 if dtype == torch.float32 else 1e-10
+    torch.testing.assert_close(found.value, trace(matrix), rtol=tolerance, atol=tolerance)
+
+
+def test_xtrace_with_all_products_in_short_precision(generator: torch.Generator) -> None:
+    matrix = random_spd(3, SIZE, generator).float()
+    found = xtrace(MatrixOperator(matrix), 2 * SIZE, generator=generator)
+    assert found.standard_error is not None
+    error = (found.value - trace(matrix)).abs()
+    assert bool((error < 4 * found.standard_error + 1e-3 * trace(matrix)).all())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("rank", [0, 3, 30])
+def test_xtrace_of_a_sketch_without_full_rank(
+    rank: int, dtype: torch.dtype, generator: torch.Generator
+) -> None:
+    factor = normal((1, rank, 30), generator).to(dtype)
+    matrix = (factor.mT @ factor).expand(200, -1, -1)
+    operator = MatrixOperator(0.5 * (matrix + matrix.mT))
+    for products in (6, 8, 30, 56, 58, 60):
+        estimate = xtrace(operator, products, generator=generator)
+        assert estimate.standard_error is not None
+        assert torch.isfinite(estimate.standard_error).all()
+        error = (estimate.value - trace(matrix)).abs()
+        # The spread at one less than all directions is that of a denominator with 2 squares.
+        tight = (rank <= 3 and products >= 8) or products == 60
+        limit = 1e4 * torch.finfo(dtype).eps if tight else 3.0
+        assert (error <= limit * trace(matrix)).all()
+        if rank == 0 or products == 60:
+            assert (estimate.standard_error == 0).all()

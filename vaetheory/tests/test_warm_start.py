@@ -90,7 +90,7 @@ def test_bad_arguments(generator: torch.Generator) -> None:
     operator = MatrixOperator(torch.eye(20, dtype=torch.float64, device=generator.device)[None])
     with pytest.raises(ArgumentError, match="floor must be positive and finite, got 0"):
         warm_logdet(operator, 12, floor=0.0)
-    with pytest.raises(ArgumentError, match="staleness must be above 1, got 1"):
+    with pytest.raises(ArgumentError, match="staleness must be above 1 and finite, got 1"):
         warm_logdet(operator, 12, staleness=1.0)
     with pytest.raises(ArgumentError, match="rank must leave room for a Krylov space"):
         warm_logdet(operator, 40, rank=20)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
-from vaetheory.errors import ArgumentError, ArgumentTypeError
+from vaetheory.errors import ArgumentError, ArgumentTypeError, VaetheoryError
 
 Decoder = Callable[[Tensor], Tensor]
 """A map from latents (b, d) to outputs (b, *t) that treats each sample of the batch by itself."""
@@ -78,6 +80,19 @@ def check_count(name: str, value: object, minimum: int = 1) -> None:
         raise ArgumentError(f"{name} must be at least {minimum}, got {value}")
 
 
+def check_number(
+    name: str, value: object, low: float, high: float = math.inf, *, may_be_low: bool = False
+) -> None:
+    """Refuse what is not a number above `low`, or equal to it if that is allowed, below `high`."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ArgumentTypeError(f"{name} must be a number, got {type(value).__name__}")
+    if not (low < value < high or (may_be_low and value == low)):
+        above = "positive" if low == 0 else f"above {low:g}"
+        least = f"at least {low:g}" if may_be_low else above
+        most = "finite" if high == math.inf else f"below {high:g}"
+        raise ArgumentError(f"{name} must be {least} and {most}, got {value}")
+
+
 def check_latent(name: str, z: object) -> None:
     """Refuse what is not a finite tensor of latents (b, d)."""
     check_tensor(name, z)
@@ -116,6 +131,26 @@ def cholesky(name: str, matrix: Tensor) -> Tensor:
             f"{name} must be positive definite, but matrix {first} of the batch is not"
         )
     return factor
+
+
+@contextmanager
+def differentiating() -> Iterator[None]:
+    """Name the decoder in errors of derivatives: it is the caller's code that fails in them.
+
+    Raises
+    ------
+    ArgumentError
+        In place of what torch raises where a decoder or a likelihood leaves it, as for NumPy.
+    """
+    try:
+        yield
+    except (VaetheoryError, torch.OutOfMemoryError):
+        raise
+    except (RuntimeError, IndexError, ValueError, TypeError) as error:
+        raise ArgumentError(
+            "decoder and likelihood must be made of operations that torch.func differentiates, but "
+            f"raised {type(error).__name__}: {error}"
+        ) from error
 
 
 def decode(decoder: Decoder, z: Tensor) -> Tensor:
@@ -158,21 +193,31 @@ def decode(decoder: Decoder, z: Tensor) -> Tensor:
 def decoder_output_shape(decoder: Decoder, z: Tensor) -> torch.Size:
     """Shape (*t) of one output, found by running the decoder on batches of two and of three.
 
-    Two sizes tell a batch dimension from another that happens to have the batch's length.
+    Two sizes tell a batch dimension from another that happens to have the batch's length. The
+    first latent is the same in both, the others differ: they tell whether each is mapped by itself.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        As `decode`, or if the shape depends on the size of the batch.
+        As `decode`, or if the shape depends on the size of the batch, or the first output on chance
+        or on the other latents, as with dropout and batch normalisation in training mode.
     """
-    shapes = []
-    for size in (2, 3):
+    shapes, firsts = [], []
+    for factors in ((1.0, 1.0), (1.0, 0.5, 0.25)):
         with torch.no_grad():
-            output = decode(decoder, z[:1].detach().repeat(size, 1))
+            output = decode(decoder, z[:1].detach() * z.new_tensor(factors)[:, None])
         shapes.append(output.shape[1:])
+        firsts.append(output[0])
     if shapes[0] != shapes[1]:
         raise ArgumentError(
             "decoder must map each latent to an output of the same shape, but gave "
             f"{tuple(shapes[0])} in a batch of 2 and {tuple(shapes[1])} in a batch of 3"
+        )
+    difference, size = (firsts[0] - firsts[1]).abs().max(), firsts[0].abs().max()
+    if bool(difference > torch.finfo(z.dtype).eps ** 0.5 * size):
+        raise ArgumentError(
+            "decoder must map each latent by itself and without chance, but mapped one and the "
+            f"same latent to outputs that differ by {difference:.2g}; put dropout and batch "
+            "normalisation in evaluation mode"
         )
     return shapes[0]

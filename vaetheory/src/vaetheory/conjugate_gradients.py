@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaetheory.arguments import check_alike, check_count, check_shape
+from vaetheory.arguments import check_alike, check_count, check_number, check_shape
 from vaetheory.operators import SymmetricOperator
 
 
@@ -68,6 +68,8 @@ def conjugate_gradients(
     Solution
         It carries no gradient.
     """
+    if not isinstance(tolerance, Tensor):
+        check_number("tolerance", tolerance, 0, may_be_low=True)
     check_shape("right", right, (operator.batch, operator.size))
     if shift is None:
         shift = right.new_zeros(operator.batch)

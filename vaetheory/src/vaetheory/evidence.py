@@ -181,7 +181,7 @@ def log_evidence(
                 f"determinant must be callable, got {type(determinant).__name__}"
             )
         estimate = determinant(metric)
-        _check_estimate(estimate.value, metric)
+        _check_estimate(estimate, metric)
         log_determinant, spent = _with_gradient(estimate.value, metric, curvature, generator)
         products = estimate.products + spent
         if estimate.standard_error is not None:
@@ -199,10 +199,22 @@ def log_evidence(
     )
 
 
-def _check_estimate(value: Tensor, metric: DecoderMetric) -> None:
-    check_tensor("determinant's value", value)
-    check_shape("determinant's value", value, (metric.batch,))
-    check_alike("determinant's value", value, "z", metric.z)
+def _check_estimate(estimate: object, metric: DecoderMetric) -> None:
+    names = ("value", "standard_error", "products")
+    if not all(hasattr(estimate, name) for name in names):
+        raise ArgumentTypeError(
+            "determinant must return an object with value, standard_error and products, got "
+            f"{type(estimate).__name__}"
+        )
+    value, standard_error, products = (getattr(estimate, name) for name in names)
+    check_count("determinant's products", products, minimum=0)
+    tensors = {"value": value} | (
+        {} if standard_error is None else {"standard_error": standard_error}
+    )
+    for name, tensor in tensors.items():
+        check_tensor(f"determinant's {name}", tensor)
+        check_shape(f"determinant's {name}", tensor, (metric.batch,))
+        check_alike(f"determinant's {name}", tensor, "z", metric.z)
 
 
 def _with_gradient(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor, nn
 
-from vaetheory.arguments import check_alike, check_count
+from vaetheory.arguments import check_alike, check_count, check_number
 from vaetheory.bilbo import fitted_prior
 from vaetheory.covariance import Covariance, FullCovariance
 from vaetheory.errors import ArgumentError
@@ -16,6 +16,10 @@ from vaetheory.posterior import check_posterior
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
+
+
+_MANY_UPDATES: Final = 2**40
+"""After these the first batch has no weight, whatever the decay."""
 
 
 class HeldPrior(nn.Module):
@@ -53,8 +57,7 @@ class HeldPrior(nn.Module):
     def __init__(self, size: int, decay: float = 0.99) -> None:
         super().__init__()
         check_count("size", size)
-        if not 0 <= decay < 1:
-            raise ArgumentError(f"decay must be at least 0 and below 1, got {decay}")
+        check_number("decay", decay, 0, 1, may_be_low=True)
         self.decay = decay
         self.register_buffer("second_moment", torch.eye(size))
         self.register_buffer("updates", torch.tensor(0))
@@ -95,15 +98,25 @@ class HeldPrior(nn.Module):
         """Take the `fitted_prior` of a batch into the running average."""
         moment = prior.dense()[0]
         self.updates += 1
-        # The weight of the newest of n terms in the normalised geometric average.
-        weight = (1 - self.decay) / (1 - self.decay ** self.updates.to(moment.dtype))
-        self.second_moment.lerp_(moment, weight)
+        # The weight of the newest of n terms in the normalised geometric average; in double
+        # precision, as decay may be close to 1.
+        weight = (1 - self.decay) / (1 - self.decay ** self.updates.double())
+        self.second_moment.lerp_(moment, weight.to(moment.dtype))
 
     @torch.no_grad()
     def fit(self, mean: Tensor, covariance: Covariance) -> None:
-        """Set P0 to the `fitted_prior` of the means (n, d) of a whole data set."""
+        """Set P0 to the `fitted_prior` of the means (n, d) of a whole data set.
+
+        Later updates start from it, each with the weight 1 - decay.
+        """
         self._check_size(mean, covariance)
-        self.second_moment.copy_(fitted_prior(mean, covariance).dense()[0])
+        self.settle(fitted_prior(mean, covariance).dense()[0])
+
+    @torch.no_grad()
+    def settle(self, second_moment: Tensor) -> None:
+        """Set P0 to a matrix (d, d), as if it were the average of very many batches."""
+        self.second_moment.copy_(second_moment)
+        self.updates.fill_(_MANY_UPDATES)
 
     def _check_size(self, mean: Tensor, covariance: Covariance) -> None:
         check_posterior(mean, covariance)

@@ -30,7 +30,8 @@ class ImportanceEvidence:
     effective_sample_size : Tensor, shape (b,)
         (sum w)^2 / sum w^2, between 1 and n: how many samples from the posterior itself would do as
         well. Far below n the proposal misses much of the posterior, and neither the value nor its
-        standard error can be relied on.
+        standard error can be relied on. Where no latent has a weight above zero, the value is minus
+        infinity, this is 0 and the standard error infinite.
     count : int
         Number n of samples.
     """
@@ -116,6 +117,6 @@ def importance_evidence(
     )
     total = weights.logsumexp(1)
     squares = (2 * weights).logsumexp(1)
-    effective = (2 * total - squares).exp()
+    effective = torch.where(total == -torch.inf, 0.0, (2 * total - squares).exp())
     variance = (1 / effective - 1 / count).clamp(min=0) * count / (count - 1)
     return ImportanceEvidence(total - math.log(count), variance.sqrt(), effective, count)

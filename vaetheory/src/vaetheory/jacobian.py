@@ -14,6 +14,7 @@ from vaetheory.arguments import (
     check_latent,
     check_shape,
     decoder_output_shape,
+    differentiating,
 )
 from vaetheory.vector_map import VectorMap, chunks, cut, default_rows
 
@@ -66,7 +67,8 @@ class Jacobian:
 
     def output(self) -> Tensor:
         """Return the decoder's outputs nu(z), shape (b, *t)."""
-        return torch.cat([self.decoder(z) for z in cut(self.z, self.rows)])
+        with differentiating():
+            return torch.cat([self.decoder(z) for z in cut(self.z, self.rows)])
 
     def product(self, vectors: Tensor) -> Tensor:
         """Return J v, shape (b, k, *t), for vectors (b, k, d)."""

@@ -8,7 +8,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from vaetheory.arguments import Decoder, check_count, check_latent, decoder_output_shape
+from vaetheory.arguments import (
+    Decoder,
+    check_count,
+    check_latent,
+    decoder_output_shape,
+    differentiating,
+)
 from vaetheory.likelihoods import Likelihood, likelihood_or_unit_normal
 from vaetheory.metric import Curvature, DecoderMetric
 from vaetheory.vector_map import cut, default_rows
@@ -56,7 +62,8 @@ class JointDensity:
             return self.likelihood.log_prob(x, self.decoder(z)).sum()
 
         pieces = zip(cut(z, self.rows), cut(self.x, self.rows), strict=True)
-        return torch.cat([torch.func.grad(total)(z, x) for z, x in pieces]) - z
+        with differentiating():
+            return torch.cat([torch.func.grad(total)(z, x) for z, x in pieces]) - z
 
     def metric(self, z: Tensor, curvature: Curvature) -> DecoderMetric:
         """Return the curvature A of -log p(x, z) in z, as an operator."""

@@ -10,7 +10,13 @@ from typing import ClassVar, Final
 import torch
 from torch import Tensor, nn
 
-from vaetheory.arguments import check_finite, check_positive, check_same_device, check_tensor
+from vaetheory.arguments import (
+    check_finite,
+    check_number,
+    check_positive,
+    check_same_device,
+    check_tensor,
+)
 from vaetheory.errors import ArgumentError, ArgumentTypeError
 
 _LOG_TWO_PI: Final = math.log(2 * math.pi)
@@ -120,7 +126,11 @@ class Normal(Likelihood):
 
     def __init__(self, scale: float | Tensor = 1.0, learned: bool = False) -> None:
         super().__init__()
+        if not isinstance(scale, Tensor):
+            check_number("scale", scale, 0)
         value = torch.as_tensor(scale)
+        if value.is_complex():
+            raise ArgumentTypeError(f"scale must be real, got a tensor of {value.dtype}")
         if value.numel() != 1:
             raise ArgumentError(f"scale must be one number, got shape {tuple(value.shape)}")
         check_positive("scale", value)
@@ -168,8 +178,9 @@ class Bernoulli(Likelihood):
     natural = True
 
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
-        """Return the sum of x nu - log(1 + exp nu)."""
-        return (x * output - nn.functional.softplus(output)).flatten(1).sum(1)
+        """Return the sum of x nu - log(1 + exp nu), without cancellation."""
+        log_sigmoid = nn.functional.logsigmoid
+        return (x * log_sigmoid(output) + (1 - x) * log_sigmoid(-output)).flatten(1).sum(1)
 
     def fisher_product(self, output: Tensor, vectors: Tensor) -> Tensor:
         """Return p (1 - p) v."""

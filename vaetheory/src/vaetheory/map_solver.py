@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaetheory.arguments import Decoder, check_choice, check_count, check_finite, check_positive
+from vaetheory.arguments import Decoder, check_choice, check_count, check_finite, check_number
 from vaetheory.conjugate_gradients import conjugate_gradients
 from vaetheory.errors import ConvergenceWarning
 from vaetheory.joint import JointDensity, joint_density
@@ -31,9 +31,11 @@ class MapSolution:
         log p(x, z) there.
     decrement : Tensor, shape (b,)
         1/2 g^T A^-1 g before the last step, from above: by about how many nats log p(x, z) could
-        still rise.
+        still rise. Infinite at a minimum or saddle.
     converged : Tensor of bool, shape (b,)
-        Whether the decrement is below the tolerance.
+        Whether the decrement is below the tolerance; with the curvatures "hessian" and
+        "gauss-newton" also that this is positive definite. Then z is no minimum or saddle, which
+        "fisher" cannot tell from a maximum.
     iterations : Tensor of int, shape (b,)
         Steps tried.
     products : Tensor of int, shape (b,)
@@ -121,8 +123,8 @@ def find_map(
     check_count("exact_limit", exact_limit, minimum=0)
     if tolerance is None:
         tolerance = 1e-10 if z.dtype == torch.float64 else 1e-5
-    check_positive("tolerance", torch.tensor(float(tolerance)))
-    check_positive("damping", torch.tensor(float(damping)))
+    check_number("tolerance", tolerance, 0)
+    check_number("damping", damping, 0)
     search = _Search(joint, z.detach(), curvature, damping, z.shape[1] <= exact_limit)
     for _ in range(max_iterations):
         active = (~search.converged).nonzero()[:, 0]
@@ -191,6 +193,10 @@ class _Search:
         rise = torch.where(small, 0.5 * (slope + (slopes * step).sum(1)), after - before)
         gain = rise / predicted
         near = solved & (decrement <= rounding.clamp(min=tolerance))
+        if self.curvature != "fisher":
+            positive = self._is_maximum(active, near)
+            decrement = torch.where(near & ~positive, torch.inf, decrement)
+            near = near & positive
         # The last step may be smaller than what the slopes tell; it is safe all the same.
         taken = (
             solved
@@ -219,6 +225,30 @@ class _Search:
         metric = self.joint.part(samples).metric(self.z[samples], self.curvature)
         self.precision[samples] = metric.dense()
         self.products[samples] += metric.size
+
+    def _is_maximum(self, active: Tensor, near: Tensor) -> Tensor:
+        """Whether the curvature is positive definite without damping, asked where it is near."""
+        found = torch.zeros_like(near)
+        samples = active[near]
+        if samples.numel() == 0:
+            return found
+        if self.precision is not None:
+            found[near] = torch.linalg.cholesky_ex(self.precision[samples]).info == 0
+            return found
+        # Conjugate gradients from a random start meet a direction of negative curvature.
+        metric = self.joint.part(samples).metric(self.z[samples], self.curvature)
+        # The same for each sample, whatever else is in the batch.
+        right = torch.randn(
+            metric.size,
+            generator=torch.Generator(self.z.device).manual_seed(0),
+            dtype=self.z.dtype,
+            device=self.z.device,
+        )
+        # To a small residual: a direction of little curvature is met late.
+        solution = conjugate_gradients(metric, right.expand(len(samples), -1), tolerance=1e-6)
+        self.products[samples] += solution.products
+        found[near] = solution.positive
+        return found
 
     def _solve(self, active: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return steps, norms of their residuals, and whether A + lambda I is positive definite."""

@@ -13,6 +13,7 @@ from vaetheory.arguments import (
     check_choice,
     check_count,
     check_latent,
+    check_number,
     decoder_output_shape,
 )
 from vaetheory.errors import ArgumentError
@@ -87,6 +88,7 @@ class DecoderMetric(SymmetricOperator):
             raise ArgumentError(f"x must be given for the curvature {curvature!r}")
         if rows is not None:
             check_count("rows", rows)
+        check_number("prior_precision", prior_precision, 0, may_be_low=True)
         self.decoder = decoder
         self.z = z
         self.likelihood = likelihood

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from vaetheory.arguments import Decoder, check_choice, check_count, check_shape, decode
+from vaetheory.arguments import (
+    Decoder,
+    check_choice,
+    check_count,
+    check_number,
+    check_shape,
+    decode,
+)
 from vaetheory.bilbo import bilbo, fitted_prior
 from vaetheory.covariance import (
     Covariance,
@@ -114,38 +121,20 @@ class AutoEncoder(nn.Module, ABC):
         return mean, DiagonalCovariance(log_variance.exp())
 
 
-class VAE(AutoEncoder):
-    """A variational auto-encoder with learned diagonal covariances and the prior N(0, I).
+class StandardPriorAutoEncoder(AutoEncoder):
+    """An auto-encoder with the prior N(0, I), trained by the ELBO.
 
     Parameters
     ----------
-    encoder : callable
-        Maps data (b, *s) to a pair: the means (b, d) of the posteriors and their log variances
-        (b, d).
     decoder, size, likelihood
         As for `AutoEncoder`.
-
-    References
-    ----------
-    Kingma and Welling, "Auto-Encoding Variational Bayes", arXiv:1312.6114.
     """
 
     prior_variance: Tensor
 
-    def __init__(
-        self,
-        encoder: PairEncoder,
-        decoder: Decoder,
-        size: int,
-        likelihood: Likelihood | None = None,
-    ) -> None:
+    def __init__(self, decoder: Decoder, size: int, likelihood: Likelihood | None = None) -> None:
         super().__init__(decoder, size, likelihood)
-        self.encoder = encoder
         self.register_buffer("prior_variance", torch.ones(1), persistent=False)
-
-    def posterior(self, x: Tensor) -> tuple[Tensor, DiagonalCovariance]:
-        """Return the means (b, d) and the covariances of the posteriors of data (b, *s)."""
-        return self._learned_posterior(self.encoder, x)
 
     def prior_covariance(self) -> ScalarCovariance:
         """Return I."""
@@ -169,6 +158,37 @@ class VAE(AutoEncoder):
         """
         values = self.elbo(x, samples, generator, noise)
         return mean_over_processes(values.mean(), len(x), group)
+
+
+class VAE(StandardPriorAutoEncoder):
+    """A variational auto-encoder with learned diagonal covariances and the prior N(0, I).
+
+    Parameters
+    ----------
+    encoder : callable
+        Maps data (b, *s) to a pair: the means (b, d) of the posteriors and their log variances
+        (b, d).
+    decoder, size, likelihood
+        As for `AutoEncoder`.
+
+    References
+    ----------
+    Kingma and Welling, "Auto-Encoding Variational Bayes", arXiv:1312.6114.
+    """
+
+    def __init__(
+        self,
+        encoder: PairEncoder,
+        decoder: Decoder,
+        size: int,
+        likelihood: Likelihood | None = None,
+    ) -> None:
+        super().__init__(decoder, size, likelihood)
+        self.encoder = encoder
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, DiagonalCovariance]:
+        """Return the means (b, d) and the covariances of the posteriors of data (b, *s)."""
+        return self._learned_posterior(self.encoder, x)
 
 
 class FittedPriorAutoEncoder(AutoEncoder):
@@ -265,7 +285,7 @@ class FittedPriorAutoEncoder(AutoEncoder):
             count, total = count + len(x), total + len(x) * moment
         if count == 0:
             raise ArgumentError("batches must hold at least one batch")
-        self.prior.second_moment.copy_(total / count)
+        self.prior.settle(total / count)
 
 
 class FittedPriorVAE(FittedPriorAutoEncoder):
@@ -302,8 +322,8 @@ class FittedPriorVAE(FittedPriorAutoEncoder):
 class ConstantVarianceVAE(FittedPriorAutoEncoder):
     """A variational auto-encoder without learned variances: every posterior is N(mu(x), Sigma).
 
-    Sigma is the identity, and the prior N(0, P) fits itself to the latents, so that the decoder
-    chooses their scale. `fold_prior` makes it a model with the prior N(0, I).
+    Sigma is a multiple of the identity, and the prior N(0, P) fits itself to the latents, so that
+    the decoder chooses their scale. `fold_prior` makes it a model with the prior N(0, I).
 
     Parameters
     ----------
@@ -311,6 +331,11 @@ class ConstantVarianceVAE(FittedPriorAutoEncoder):
         Maps data (b, *s) to posterior means (b, d).
     decoder, size, likelihood, train_with, decay
         As for `FittedPriorAutoEncoder`.
+    variance : float
+        Sigma = variance I. The objective is indifferent to it, as networks that are scaled make up
+        for it, but optimisers are not: where the noise of the data is small beside the range of the
+        latents, these have to grow to 1 / noise times sqrt(variance), and learn best if that is of
+        order one.
 
     References
     ----------
@@ -328,11 +353,13 @@ class ConstantVarianceVAE(FittedPriorAutoEncoder):
         *,
         train_with: TrainWith = "batch",
         decay: float = 0.99,
+        variance: float = 1.0,
     ) -> None:
         super().__init__(decoder, size, likelihood, train_with=train_with, decay=decay)
+        check_number("variance", variance, 0)
         self.encoder = encoder
-        # The Cholesky factor of Sigma: the identity until a prior is folded.
-        self.register_buffer("factor", torch.eye(size))
+        # The Cholesky factor of Sigma, a multiple of the identity until a prior is folded.
+        self.register_buffer("factor", variance**0.5 * torch.eye(size))
 
     def posterior(self, x: Tensor) -> tuple[Tensor, FullCovariance]:
         """Return the means (b, d) of data (b, *s), and the covariance Sigma that they share."""

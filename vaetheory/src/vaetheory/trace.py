@@ -183,7 +183,8 @@ def xtrace(
     operator : SymmetricOperator
         The matrices A, b of them, n x n.
     products : int
-        Number of products with A, at least 4 and at most 2 n; an odd one is not used.
+        Number of products with A, at least 4 and at most 2 n; an odd one is not used. With 2 n
+        every direction is in each range, and the trace is exact and takes n products.
     generator : torch.Generator, optional
         Source of randomness.
     """
@@ -194,10 +195,19 @@ def xtrace(
         raise ArgumentError(
             f"products must be at most twice the size {operator.size}, got {products}"
         )
+    if count == operator.size:
+        exact = operator.dense().diagonal(dim1=1, dim2=2).sum(1)
+        return TraceEstimate(exact, torch.zeros_like(exact.detach()), operator.size)
     probes = draw_probes(operator, count, "normal", generator).mT
     sketch = operator.product(probes.mT).mT
-    basis, triangle = torch.linalg.qr(sketch)
-    small = basis.mT @ operator.product(basis.mT).mT
+    # Noise no larger than rounding takes the place of directions that A does not have. As it is
+    # independent of the probes, the estimate stays unbiased.
+    scale = sketch.detach().norm(dim=1).amax(1)[:, None, None]
+    scale = torch.where(scale > 0, torch.finfo(scale.dtype).eps * scale, 1.0)
+    noise = draw_probes(operator, count, "sphere", generator).mT / operator.size**0.5
+    basis, triangle = torch.linalg.qr(sketch + scale * noise)
+    image = operator.product(basis.mT).mT
+    small = basis.mT @ image
     # Without column i the range loses one direction, Q s_i: s_i is orthogonal to the other
     # columns of R, so it is column i of R^-T, normalised.
     identity = torch.eye(count, dtype=small.dtype, device=small.device)
@@ -206,12 +216,10 @@ def xtrace(
     inside = basis.mT @ probes
     inside = inside - lost * (lost * inside).sum(1, keepdim=True)
     captured = small.diagonal(dim1=1, dim2=2).sum(1)[:, None] - (lost * (small @ lost)).sum(1)
-    form = (
-        (probes * sketch).sum(1)
-        - 2 * (inside * triangle).sum(1)
-        + (inside * (small @ inside)).sum(1)
-    )
-    norm = probes.square().sum(1) - inside.square().sum(1)
+    # From the vectors off Q_i themselves: a difference of squares would lose small ones.
+    off = probes - basis @ inside
+    form = (off * (sketch - image @ inside)).sum(1)
+    norm = off.square().sum(1)
     estimate = _mean(captured + (operator.size - count + 1) * form / norm, 2 * count)
     assert estimate.standard_error is not None
     return replace(estimate, standard_error=LEFT_OUT_SPREAD * estimate.standard_error)

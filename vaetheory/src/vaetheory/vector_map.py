@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
+from vaetheory.arguments import differentiating
+
 ELEMENTS = 2**21
 """Elements of output that are computed at a time unless the caller says otherwise.
 
@@ -60,12 +62,13 @@ class VectorMap:
                 )(vectors)
             except torch.OutOfMemoryError:
                 raise
-            except (RuntimeError, ValueError):
+            except (RuntimeError, ValueError, TypeError):
                 # Either vmap cannot do it or nothing can: the second way tells.
                 self._vmap_works = False
         batch, count = vectors.shape[:2]
         repeated = (sample.repeat_interleave(count, 0) for sample in samples)
-        results = self.function(*repeated, vectors.flatten(0, 1))
+        with differentiating():
+            results = self.function(*repeated, vectors.flatten(0, 1))
         return results.reshape(batch, count, *results.shape[1:])
 
 

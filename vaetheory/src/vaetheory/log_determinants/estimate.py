@@ -57,5 +57,5 @@ def logdet(
     check_count("products", products)
     check_choice("method", method, METHODS)
     if method == "exact" or (method == "auto" and operator.size <= products):
-        return exact_logdet(operator)
+        return exact_logdet(operator, floor, depth)
     return krylov_logdet(operator, products, depth=depth, floor=floor, generator=generator)

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaetheory.arguments import check_count
+from vaetheory.arguments import check_count, check_number
 from vaetheory.errors import ArgumentError
 from vaetheory.log_determinants.block_lanczos import BlockKrylov, block_lanczos
 from vaetheory.log_determinants.result import LogDeterminant
@@ -43,7 +43,13 @@ GROUPS = 8
 """Probes are left out in at most so many groups, which bounds the work beside the products."""
 
 GAP_SHARE = 0.025
-"""Part of the distance between the two quadrature rules that enters the standard error."""
+"""Least part of the distance between the two quadrature rules that enters the standard error."""
+
+FAR, FAR_SHARE = 2.0, 0.1
+"""The distance in units of the rules' last steps beyond which their limit is uncertain, and the
+part of it that enters the standard error for each further unit. Spectra that fill a wide range, as
+J^T J of random J and the identity, have 3 to 6 of them and a bias of a tenth to a third of the
+distance; kernels up to 2, and a fiftieth."""
 
 TAIL_SHARE = 0.5
 """Part of the extrapolated error of quadrature without a floor that enters the standard error."""
@@ -119,8 +125,7 @@ def krylov_logdet(
     ArgumentError
         If a matrix is found to have an eigenvalue that is not positive, or below the floor.
     """
-    if not 0 <= floor < float("inf"):
-        raise ArgumentError(f"floor must be finite and at least 0, got {floor}")
+    check_number("floor", floor, 0, may_be_low=True)
     # Without a floor the error of quadrature is extrapolated from three depths.
     count, depth = _plan(operator.size, products, depth, least=2 if floor > 0 else 3)
     start = draw_probes(operator, count, "normal", generator)
@@ -138,9 +143,9 @@ def krylov_logdet(
     else:
         radau = _nystrom_from_all(space, floor)
         below = _below(radau, points, floor, scaled)
-        values = _extrapolate(space, floor, scaled, above, below)
+        values, steps = _extrapolate(space, floor, scaled, above, below)
         gap = (above - below).mean(1).clamp_min(0)
-        bias = GAP_SHARE * gap
+        bias = torch.maximum(GAP_SHARE * gap, FAR_SHARE * (gap / steps - FAR) * gap)
         # Rounding moves each of the eigenvalues by about the resolution times the largest.
         rounding = space.resolution * radau.excess.shape[1] * radau.excess.amax(1).exp()
         lower = radau.excess.sum(1) + operator.size * math.log(floor) - rounding
@@ -161,14 +166,22 @@ def krylov_logdet(
     return LogDeterminant(
         value=value.to(dtype),
         standard_error=None if error is None else error.to(dtype),
-        lower=None if lower is None else lower.to(dtype),
-        upper=None if upper is None else upper.to(dtype),
+        lower=None if lower is None else _rounded(lower, dtype, -math.inf),
+        upper=None if upper is None else _rounded(upper, dtype, math.inf),
         products=count * depth,
         method="krylov",
         probes=count,
         depth=depth,
         gap=None if gap is None else gap.to(dtype),
     )
+
+
+def _rounded(bound: Tensor, dtype: torch.dtype, towards: float) -> Tensor:
+    """Return a bound in a dtype that may be shorter, never on the wrong side."""
+    short = bound.to(dtype)
+    if dtype == bound.dtype:
+        return short
+    return torch.nextafter(short, torch.full_like(short, towards))
 
 
 def _plan(size: int, products: int, depth: int | None, least: int) -> tuple[int, int]:
@@ -240,7 +253,7 @@ def _left_out(space: BlockKrylov, scaled: Tensor, floor: float) -> Tensor:
     parts = []
     for group in torch.tensor_split(every, min(space.probes, GROUPS)):
         others = every[(every[:, None] != group).all(1)]
-        basis = _krylov_basis(space, space.start[:, :, others])
+        basis = _krylov_basis(space, space.start[:, :, others], floor)
         basis = _independent(space, basis, space.start[:, :, group])
         shift: float | Tensor = floor
         if floor == 0:
@@ -273,17 +286,21 @@ def _independent(space: BlockKrylov, basis: Tensor, points: Tensor) -> Tensor:
     return basis * kept.repeat_interleave(width, 1)[:, None, :]
 
 
-def _krylov_basis(space: BlockKrylov, start: Tensor) -> Tensor:
+def _krylov_basis(space: BlockKrylov, start: Tensor, floor: float) -> Tensor:
     """Coordinates of an orthonormal basis of the Krylov space of fewer start vectors.
 
-    A column is zero where the space has stopped growing.
+    A column is zero where the space has stopped growing: where an image is rounding of its block,
+    and without a floor also of the largest one. Beside large eigenvalues that gives up directions
+    which a floor makes use of, but without one their rounding would pass for eigenvalues.
     """
     block = _orthonormal_columns(_pad(space, start), space.resolution)
     basis = block
     noise = space.resolution * space.matrix.shape[1]
+    scale = basis.new_zeros(len(basis))
     for _ in range(space.depth - 1):
         image = _apply(space, block)
-        scale = image.norm(dim=1).amax(1)
+        size = image.norm(dim=1).amax(1)
+        scale = torch.maximum(scale, size) if floor == 0 else size
         block = _orthonormal_columns(_off(basis, image), noise * scale)
         # What is little beside the image is not orthogonal to the basis, by rounding: once more.
         block = _orthonormal_columns(_off(basis, block), 0.5)
@@ -322,21 +339,25 @@ def _below(radau: _Logarithm, points: Tensor, floor: float, scaled: Tensor) -> T
 
 def _extrapolate(
     space: BlockKrylov, floor: float, scaled: Tensor, above: Tensor, below: Tensor
-) -> Tensor:
-    """Mean of the two rules, weighted such that their errors cancel, shape (b, p).
+) -> tuple[Tensor, Tensor]:
+    """Mean of the two rules, weighted such that their errors cancel, and their last steps.
 
     If both errors shrank alike from one depth to the next, their ratio would be that of the last
     steps, how far the upper rule fell and how far the lower one rose. As the upper rule converges
-    faster, it is a little less.
+    faster, it is a little less. Returned are the means, (b, p), and the sum of both steps, (b,).
     """
     part = space.part(space.depth - 1)
     fall = scaled * _gauss(part, floor).form(space.start) - above
     rise = below - _below(_nystrom_from_all(part, floor), space.start, floor, scaled)
     # Over all probes of a matrix, for single ones are too uncertain.
     steps = [step.mean(1, keepdim=True) for step in (fall, rise)]
-    ratio = (steps[0] / steps[1].clamp_min(torch.finfo(above.dtype).tiny)).clamp(*STEP_RATIOS)
+    tiny = torch.finfo(above.dtype).tiny
+    ratio = (steps[0] / steps[1].clamp_min(tiny)).clamp(*STEP_RATIOS)
     weight = 1 / (1 + ratio * torch.maximum(ratio, 1 / ratio) ** -LEAD)
-    return weight * above + (1 - weight) * below
+    # Steps of rounding's size tell nothing, nor does the distance then.
+    least = torch.finfo(above.dtype).eps * above.abs().mean(1)
+    together = (steps[0] + steps[1])[:, 0].clamp_min(tiny).maximum(least)
+    return weight * above + (1 - weight) * below, together
 
 
 def _rounding(space: BlockKrylov, floor: float, size: int) -> Tensor:

@@ -7,7 +7,14 @@ import warnings
 import torch
 from torch import Tensor
 
-from vaetheory.arguments import check_alike, check_count, check_finite, check_shape, cholesky
+from vaetheory.arguments import (
+    check_alike,
+    check_count,
+    check_finite,
+    check_number,
+    check_shape,
+    cholesky,
+)
 from vaetheory.conjugate_gradients import conjugate_gradients
 from vaetheory.errors import ArgumentTypeError, ConvergenceWarning
 from vaetheory.jacobian import Jacobian
@@ -33,6 +40,7 @@ def quadratic_form(jacobian: Jacobian, vectors: Tensor, prior_precision: float =
     Tensor, shape (b, k)
     """
     _check_jacobian(jacobian)
+    check_number("prior_precision", prior_precision, 0, may_be_low=True)
     push = jacobian.product(vectors).flatten(2)
     return push.square().sum(2) + prior_precision * vectors.square().sum(2)
 

@@ -9,7 +9,15 @@ from typing import Final, Literal
 import torch
 from torch import Tensor, nn
 
-from vaetheory.arguments import check_choice, check_count, check_finite, check_shape, check_tensor
+from vaetheory.arguments import (
+    check_choice,
+    check_count,
+    check_finite,
+    check_number,
+    check_shape,
+    check_tensor,
+)
+from vaetheory.chi_square import mean_limit
 from vaetheory.covariance import (
     Covariance,
     DiagonalCovariance,
@@ -18,7 +26,7 @@ from vaetheory.covariance import (
 )
 from vaetheory.errors import ArgumentError, ArgumentTypeError
 from vaetheory.operators import SymmetricOperator
-from vaetheory.student import student_quantile, two_sigma_factor
+from vaetheory.student import two_sigma_factor
 
 Family = Literal["diagonal", "low-rank", "cholesky"]
 FAMILIES: Final = ("diagonal", "low-rank", "cholesky")
@@ -38,8 +46,8 @@ class VariationalBound:
     standard_error : Tensor, shape (b,)
         With Student's correction for the number of probes.
     upper : Tensor, shape (b,)
-        One-sided 99 % limit: F(Sigma), and with it log det A, exceeds it in at most about 1 of 100
-        runs.
+        One-sided 99 % limit, see `mean_limit`: F(Sigma), and with it log det A, exceeds it in at
+        most about 1 of 100 runs.
     products : int
         Products with, or values of, the quadratic form for each matrix.
     """
@@ -95,8 +103,7 @@ class VariationalLogDeterminant(nn.Module):
         check_choice("family", family, FAMILIES)
         if (rank is not None) != (family == "low-rank"):
             raise ArgumentError(f"rank must be given for the family 'low-rank' alone, got {rank}")
-        if not 0 < variance < float("inf"):
-            raise ArgumentError(f"variance must be positive and finite, got {variance}")
+        check_number("variance", variance, 0)
         self.batch = batch
         self.size = size
         self.family = family
@@ -174,7 +181,7 @@ class VariationalLogDeterminant(nn.Module):
         return VariationalBound(
             value=value,
             standard_error=error * two_sigma_factor(probes),
-            upper=value + student_quantile(0.99, probes - 1) * error,
+            upper=mean_limit(scalars, self.size) - covariance.logdet() - self.size,
             products=probes,
         )
 
@@ -339,5 +346,6 @@ def _centred(scalars: Tensor) -> Tensor:
 
 
 def _check_rate(rate: float) -> None:
-    if not 0 < rate <= 1:
+    check_number("rate", rate, 0)
+    if rate > 1:
         raise ArgumentError(f"rate must be above 0 and at most 1, got {rate}")

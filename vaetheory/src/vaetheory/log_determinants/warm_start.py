@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from vaetheory.arguments import check_count, check_shape
-from vaetheory.errors import ArgumentError
+from vaetheory.arguments import check_count, check_number, check_shape
+from vaetheory.errors import ArgumentError, ArgumentTypeError
 from vaetheory.log_determinants.block_lanczos import block_lanczos
 from vaetheory.log_determinants.krylov import krylov_logdet
 from vaetheory.log_determinants.result import LogDeterminant
@@ -19,6 +19,9 @@ from vaetheory.trace import check_operator, draw_probes
 REST_DEPTH = 3
 """Powers for what the basis leaves: it is close to I, so that probes are worth more than depth.
 With 2 the errors of slowly decaying spectra are biased by more than the standard error."""
+
+LEAST_REST = 2 * REST_DEPTH
+"""Products for what the basis leaves: two probes."""
 
 GAP_SHARE = 0.1
 """Part of the distance between the two quadrature rules that enters the standard error besides, as
@@ -109,10 +112,14 @@ def warm_logdet(
     check_count("products", products, 8)
     rank = products // 3 if rank is None else rank
     check_count("rank", rank)
-    if not 0 < floor < float("inf"):
-        raise ArgumentError(f"floor must be positive and finite, got {floor}")
-    if not staleness > 1:
-        raise ArgumentError(f"staleness must be above 1, got {staleness}")
+    if products < rank + LEAST_REST:
+        raise ArgumentError(
+            f"products must be at least rank + {LEAST_REST}, got {products} and {rank}"
+        )
+    check_number("floor", floor, 0)
+    check_number("staleness", staleness, 1)
+    if basis is not None and not isinstance(basis, RitzBasis):
+        raise ArgumentTypeError(f"basis must be a RitzBasis, got {type(basis).__name__}")
     if refresh_products is None:
         refresh_products = 4 * rank
     check_count("refresh_products", refresh_products, 2 * rank)
