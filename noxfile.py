@@ -20,7 +20,7 @@ CONSTRAINTS = str(ROOT / "constraints.txt")
 PACKAGES = ("gfwx", "vaetheory")
 # What is installed besides a package itself to test all of it.
 EXTRAS = {"gfwx": "", "vaetheory": "[cli]"}
-DEMOS = {"gfwx": ["demo.py"], "vaetheory": ["noise.py", "variances.py"]}
+DEMOS = {"gfwx": ["demo.py"], "vaetheory": ["digits.py", "noise.py"]}
 
 # How meson is to build gfwx for the sweeps of `tests_full`.
 BUILDS = {
@@ -34,6 +34,10 @@ BUILDS = {
         "-Dc_args=-fno-sanitize-recover=undefined",
     ],
 }
+
+# Extras by which gfwx works inside other libraries; each has its tests, for an environment with it
+# alone.
+INTEGRATIONS = ("numcodecs", "zarr", "dask", "tifffile", "xarray")
 
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_external_run = True
@@ -65,7 +69,7 @@ def install(session: nox.Session, *what: str) -> None:
 def demo(session: nox.Session, package: str) -> None:
     """Run the package's scripts, which make the figures and tables of its README."""
     rest = arguments(session, package)
-    install(session, f"./{package}", *group(package, "demo"))
+    install(session, f"./{package}{EXTRAS[package]}", *group(package, "demo"))
     session.chdir(package)
     for script in DEMOS[package]:
         session.run("python", f"demo/{script}", *rest)
@@ -96,6 +100,16 @@ def tests_full(session: nox.Session, build: str) -> None:
     if build != "portable":
         rest = ["-m", "slow or not slow", *rest]
     session.run("pytest", *rest, env=environment)
+
+
+@nox.session
+@nox.parametrize("extra", INTEGRATIONS, ids=INTEGRATIONS)
+def tests_integrations(session: nox.Session, extra: str) -> None:
+    """Test gfwx inside another library, with nothing installed but what its extra brings."""
+    rest = arguments(session, "gfwx")
+    install(session, f"./gfwx[{extra}]", "pytest")
+    session.chdir("gfwx")
+    session.run("pytest", f"tests_integrations/test_{extra}.py", *rest)
 
 
 @nox.session
@@ -144,9 +158,13 @@ def lint(session: nox.Session) -> None:
         session.run("mypy", f"{package}/tests", env={"MYPYPATH": f"{package}/tests"})
     if "vaetheory" in packages:
         session.run("mypy", "vaetheory/tests_pythae")
+    if "gfwx" in packages:
+        folder = "gfwx/tests_integrations"
+        session.run("mypy", folder, env={"MYPYPATH": folder})
     if not asked:
         session.run("mypy", "--strict", "noxfile.py")
-        session.run("mypy", "bench", env={"MYPYPATH": "bench"})
+        session.run("mypy", "--exclude", "bench/vae/", "bench", env={"MYPYPATH": "bench"})
+        session.run("mypy", "bench/vae", env={"MYPYPATH": "bench/vae"})
 
 
 @nox.session
@@ -198,6 +216,42 @@ def bench_log_determinants(session: nox.Session) -> None:
     session.run("python", "-m", "log_determinants.compare", *rest)
 
 
+@nox.session
+def bench_vae(session: nox.Session) -> None:
+    """Time training steps and the evidence of an image; writes a report."""
+    rest = with_whole_paths(session, arguments(session, "vaetheory"))
+    install(session, "./vaetheory[cli]", "-r", "bench/vae/requirements.txt")
+    session.chdir("bench/vae")
+    session.run("pytest", *rest)
+
+
+@nox.session
+def reproduce(session: nox.Session) -> None:
+    """Run the experiments on the theory's claims; writes docs/reproduction.md.
+
+    On digits, and on Fashion-MNIST where its files are found or `--data-folder` names them.
+    """
+    rest = with_whole_paths(session, arguments(session, "vaetheory"))
+    install(session, "./vaetheory[cli]")
+    command = ["vaetheory", "reproduce", "all", "--output", "docs", "--data"]
+    session.run(*command, "digits", *rest)
+    packaged = Path("/usr/share/datasets/fashion-mnist")
+    given = any(argument.startswith("--data-folder") for argument in rest)
+    if given or "VAETHEORY_DATA" in os.environ or packaged.exists():
+        session.run(*command, "fashion-mnist", *rest)
+    else:
+        session.log("no Fashion-MNIST: give -- --data-folder DIR, or set VAETHEORY_DATA")
+
+
+@nox.session
+def bench_zarr(session: nox.Session) -> None:
+    """Write and read a Zarr array larger than the workers' memory; writes a report."""
+    rest = with_whole_paths(session, arguments(session, "gfwx"))
+    install(session, "./gfwx[dask]", "-r", "bench/zarr_stacks/requirements.txt")
+    session.chdir("bench")
+    session.run("python", "-m", "zarr_stacks.compare", *rest)
+
+
 def with_whole_paths(session: nox.Session, rest: list[str]) -> list[str]:
     """Return arguments with the paths of options joined to them, made absolute.
 
@@ -207,7 +261,7 @@ def with_whole_paths(session: nox.Session, rest: list[str]) -> list[str]:
     following = iter(rest)
     for argument in following:
         name, separator, path = argument.partition("=")
-        if name in ("--pictures", "--reference", "--report"):
+        if name in ("--pictures", "--reference", "--report", "--data-folder", "--folder"):
             path = path if separator else next(following, "")
             if not path or path.startswith("-"):
                 session.error(f"{name} needs a path after it")

@@ -46,23 +46,35 @@ def test_trains_and_resumes(tmp_path: Path) -> None:
     assert "was trained with seed = 7, not 8" in other.stderr
 
 
+LONG = (*SMALL, "--epochs", 150, "--interval", 1)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    assert run("train", folder, *LONG).exit_code == 0
+    return load_checkpoint(folder).tensors
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_killed_run_ends_with_the_same_weights(number: signal.Signals, tmp_path: Path) -> None:
-    settings = (*SMALL, "--epochs", 60, "--interval", 1)
-    assert run("train", tmp_path / "whole", *settings).exit_code == 0
+def test_a_killed_run_ends_with_the_same_weights(
+    number: signal.Signals, whole: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
     folder = tmp_path / "killed"
-    process = start("train", folder, *settings)
+    process = start("train", folder, *LONG)
     until = time.monotonic() + 60
     while not (folder / STATE).exists() and time.monotonic() < until:
         time.sleep(0.01)
-    process.send_signal(number)
+    while process.poll() is None and time.monotonic() < until:
+        process.send_signal(number)
+        time.sleep(0.5)
     _, errors = process.communicate(timeout=60)
     assert process.returncode != 0
     if number == signal.SIGINT:
         assert f"interrupted; go on with: vaetheory train {folder} --resume" in errors
-    assert load_checkpoint(folder).epoch < 60
+    assert load_checkpoint(folder).epoch < 150
     assert run("train", folder, "--resume").exit_code == 0
-    killed, whole = load_checkpoint(folder).tensors, load_checkpoint(tmp_path / "whole").tensors
+    killed = load_checkpoint(folder).tensors
     assert killed.keys() == whole.keys()
     for name, tensor in whole.items():
         assert torch.equal(killed[name], tensor), name

@@ -41,6 +41,7 @@ def test_affine_model(x: Tensor, generator: torch.Generator) -> None:
     found = evaluate(model, x, samples=50, piece=7, report=seen.append)
     assert seen == [7, 14, 21, 28, 30]
     torch.testing.assert_close(found.evidence_at_map, exact, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(found.evidence_by_hessian, exact, rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(found.evidence_corrected, exact, rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(found.check, exact, rtol=1e-8, atol=1e-8)
     torch.testing.assert_close(found.effective_sample_size, torch.full_like(exact, 50))

@@ -1,1 +1,1 @@
-"""The command line: ``vaetheory train``, ``vaetheory evaluate``. Needs the extra ``cli``."""
+"""The command line, ``vaetheory train``, ``evaluate``, ``reproduce``; needs the extra ``cli``."""

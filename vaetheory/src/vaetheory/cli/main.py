@@ -6,6 +6,7 @@ import sys
 
 try:
     import click
+    import matplotlib  # noqa: F401
     import numpy  # noqa: F401
     import rich  # noqa: F401
     import safetensors  # noqa: F401
@@ -15,6 +16,7 @@ except ModuleNotFoundError as error:  # pragma: no cover - depends on the enviro
 
 from vaetheory import __version__
 from vaetheory.cli.evaluate import evaluate_command
+from vaetheory.cli.reproduce import reproduce_command
 from vaetheory.cli.train import train_command
 
 
@@ -26,3 +28,4 @@ def main() -> None:
 
 main.add_command(train_command)
 main.add_command(evaluate_command)
+main.add_command(reproduce_command)

@@ -31,13 +31,15 @@ from vaetheory.training.data_sets import load_data
 DEFAULTS = Configuration()
 HELP = {
     "objective": "elbo: learned variances; bilbo: none; bilbo-held: none, with the prior held from "
-    "earlier batches; bilbo-variances: learned variances with the fitted prior, the control.",
+    "earlier batches; bilbo-variances: learned variances with the fitted prior, the control; "
+    "elbo-optimal: each sample's best covariance, computed; elbo-shared: the best one for all.",
     "data": "digits, mnist, fashion-mnist, or the path of a .npy or .npz file.",
     "latent_size": "Dimension of the latents.",
     "hidden": "Width of the hidden layers.",
     "layers": "Hidden layers of encoder and decoder each.",
     "likelihood": "normal has one learned scale.",
     "scale": "Where that scale starts.",
+    "posterior_scale": "Standard deviation of the posteriors, where the prior fits itself.",
     "epochs": "Times to go through the data.",
     "batch_size": "Samples in a step, over all processes.",
     "samples": "Latents drawn for each of them.",

@@ -7,10 +7,10 @@ import typing
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal
 
-from vaetheory.arguments import check_choice, check_count
+from vaetheory.arguments import check_choice, check_count, check_number
 from vaetheory.errors import ArgumentError
 
-Objective = Literal["elbo", "bilbo", "bilbo-held", "bilbo-variances"]
+Objective = Literal["elbo", "bilbo", "bilbo-held", "bilbo-variances", "elbo-optimal", "elbo-shared"]
 OBJECTIVES: Final = typing.get_args(Objective)
 LikelihoodName = Literal["normal", "bernoulli"]
 LIKELIHOODS: Final = typing.get_args(LikelihoodName)
@@ -24,10 +24,11 @@ class Configuration:
 
     Attributes
     ----------
-    objective : {"elbo", "bilbo", "bilbo-held", "bilbo-variances"}
+    objective : {"elbo", "bilbo", "bilbo-held", "bilbo-variances", "elbo-optimal", "elbo-shared"}
         ``"elbo"``: learned variances, prior N(0, I). ``"bilbo"``: no variances, by BILBO.
         ``"bilbo-held"``: the same with the prior held from earlier batches. ``"bilbo-variances"``:
-        learned variances by BILBO, the control.
+        learned variances by BILBO, the control. ``"elbo-optimal"``: the best covariance of each
+        sample, computed, prior N(0, I). ``"elbo-shared"``: the best one that all share.
     data : str
         As for `load_data`.
     latent_size : int
@@ -40,6 +41,10 @@ class Configuration:
         ``"normal"`` has one learned scale for all outputs.
     scale : float
         Where that scale starts.
+    posterior_scale : float
+        Standard deviation of the posteriors where the prior fits itself: for "bilbo" and
+        "bilbo-held" it stays so, for "bilbo-variances" it is where learning starts. The objective
+        is indifferent to it, the optimiser not.
     epochs : int
         Times that the training data are gone through.
     batch_size : int
@@ -61,6 +66,7 @@ class Configuration:
     layers: int = 2
     likelihood: LikelihoodName = "normal"
     scale: float = 0.3
+    posterior_scale: float = 0.3
     epochs: int = 100
     batch_size: int = 100
     samples: int = 1
@@ -76,10 +82,8 @@ class Configuration:
             check_count(name, getattr(self, name))
         check_count("batch_size", self.batch_size, 2)
         check_count("seed", self.seed, 0)
-        for name in ("scale", "learning_rate"):
-            value = getattr(self, name)
-            if not (isinstance(value, (int, float)) and 0 < value < float("inf")):
-                raise ArgumentError(f"{name} must be a positive number, got {value!r}")
+        for name in ("scale", "posterior_scale", "learning_rate"):
+            check_number(name, getattr(self, name), 0)
         if not isinstance(self.data, str):
             raise ArgumentError(f"data must be a str, got {type(self.data).__name__}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
@@ -10,16 +9,19 @@ import torch
 from torch import Tensor
 
 from vaetheory.arguments import check_count
+from vaetheory.covariance import FullCovariance
 from vaetheory.elbo import elbo
-from vaetheory.errors import ConvergenceWarning
 from vaetheory.evidence import log_evidence
-from vaetheory.fold_prior import fold_covariance, fold_prior
 from vaetheory.gap import evidence_gap
 from vaetheory.importance import importance_evidence
 from vaetheory.iwae import iwae
-from vaetheory.map_solver import find_map
 from vaetheory.metric import DecoderMetric
 from vaetheory.models import AutoEncoder
+from vaetheory.training.standard_posterior import (
+    curvature_at,
+    find_map_quietly,
+    standard_posterior,
+)
 from vaetheory.vector_map import cut
 
 
@@ -39,8 +41,12 @@ class Evaluation:
         The same with the correction.
     evidence_at_map : Tensor, shape (n,)
         `log_evidence` at the most probable latent.
+    evidence_by_hessian : Tensor, shape (n,)
+        The same with the full Hessian; with the Fisher information where that is not positive
+        definite.
     check, check_error, effective_sample_size : Tensor, shape (n,)
-        `importance_evidence` there, its standard error, and how many samples it was worth.
+        `importance_evidence` with that curvature, its standard error, and how many samples it was
+        worth.
     gap : Tensor, shape (n,)
         What the ELBO loses to the evidence by theory, at the encoder's mean.
     converged : Tensor of bool, shape (n,)
@@ -57,6 +63,7 @@ class Evaluation:
     evidence_at_mean: Tensor
     evidence_corrected: Tensor
     evidence_at_map: Tensor
+    evidence_by_hessian: Tensor
     check: Tensor
     check_error: Tensor
     effective_sample_size: Tensor
@@ -138,20 +145,23 @@ def _evaluate_piece(
     generator: torch.Generator,
 ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
     """Return the columns, the curvatures A at the encoder's means, and their log-determinants."""
-    prior, likelihood = model.prior_covariance(), model.likelihood
-    own_mean, own_covariance = model.posterior(x)
-    encoder, decoder = fold_prior(lambda _: own_mean, model.decoder, prior)
-    mean, covariance = encoder(x), fold_covariance(own_covariance, prior)
-    posterior = decoder, x, mean, covariance, likelihood
+    posterior = standard_posterior(model, x)
+    decoder, x, mean, covariance, likelihood = posterior
     bound = elbo(*posterior, samples=samples, generator=generator)
     weighted = iwae(*posterior, samples=samples, generator=generator)
     corrected = log_evidence(decoder, x, mean, likelihood)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        solution = find_map(decoder, x, mean, likelihood, tolerance=tolerance)
+    solution = find_map_quietly(posterior, tolerance)
     evidence = log_evidence(decoder, x, solution.z, likelihood, correction=False)
+    curvature = curvature_at(posterior, solution.z)
+    change = torch.logdet(curvature) - evidence.logdet
     check = importance_evidence(
-        decoder, x, solution.z, likelihood, count=samples, generator=generator
+        decoder,
+        x,
+        solution.z,
+        likelihood,
+        proposal=FullCovariance.from_precision(curvature),
+        count=samples,
+        generator=generator,
     )
     precision = DecoderMetric(decoder, mean, likelihood).dense()
     columns = {
@@ -160,6 +170,7 @@ def _evaluate_piece(
         "evidence_at_mean": corrected.value - corrected.correction,
         "evidence_corrected": corrected.value,
         "evidence_at_map": evidence.value,
+        "evidence_by_hessian": evidence.value - 0.5 * change,
         "check": check.value,
         "check_error": check.standard_error,
         "effective_sample_size": check.effective_sample_size,
@@ -168,3 +179,10 @@ def _evaluate_piece(
         "decrement": solution.decrement,
     }
     return columns, precision, corrected.logdet
+
+
+def mean_and_error(values: Tensor) -> tuple[float, float]:
+    """Return the mean of values (n,) and its standard error, 0 for one value, in double."""
+    values = values.double()
+    error = values.std() / len(values) ** 0.5 if len(values) > 1 else values.new_tensor(0.0)
+    return float(values.mean()), float(error)

@@ -45,12 +45,15 @@ class Progress:
         Mean of the objective over the epoch's steps, in nats for each sample.
     seconds : float
         What the epoch took.
+    model : AutoEncoder
+        As it is now, in training mode.
     """
 
     epoch: int
     epochs: int
     objective: float
     seconds: float
+    model: AutoEncoder
 
 
 def train(
@@ -100,7 +103,7 @@ def train(
         If the objective is no longer finite.
     """
     check_count("interval", interval)
-    run = _Run(configuration, data, torch.device(device))
+    run = Trainer(configuration, data, torch.device(device))
     if folder is not None:
         run.find_checkpoint(folder, resume)
     while run.epoch < configuration.epochs:
@@ -115,8 +118,21 @@ def train(
     return run.model.eval()
 
 
-class _Run:
-    """A model with its optimiser and its sources of randomness."""
+class Trainer:
+    """A model with its optimiser and its sources of randomness.
+
+    Parameters
+    ----------
+    configuration, data, device
+        As for `train`.
+
+    Attributes
+    ----------
+    model : AutoEncoder
+        What is trained.
+    epoch : int
+        Epochs done.
+    """
 
     def __init__(self, configuration: Configuration, data: DataSet, device: torch.device) -> None:
         if len(data.training) < configuration.batch_size:
@@ -179,18 +195,19 @@ class _Run:
         total = 0.0
         for step, batch in enumerate(cut(order[: steps * size], size)):
             self._set_learning_rate((self.epoch + step / steps) / self.configuration.epochs)
-            total += self._step(batch)
+            total += self.step(batch)
         self.epoch += 1
         self.objectives.append(total / steps)
         epochs = self.configuration.epochs
-        return Progress(self.epoch, epochs, total / steps, time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        return Progress(self.epoch, epochs, total / steps, seconds, self.model)
 
     def finish(self) -> None:
         """Fit the prior to all training data, as the last batches have left it behind."""
         if isinstance(self.model, FittedPriorAutoEncoder):
             self.model.fit_prior(cut(self.data, 1000))
 
-    def _step(self, batch: Tensor) -> float:
+    def step(self, batch: Tensor) -> float:
         """Improve the model with the samples of those numbers; return the objective."""
         configuration = self.configuration
         shape = len(batch), configuration.samples, configuration.latent_size

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from vaetheory.likelihoods import Bernoulli, Likelihood, Normal
 from vaetheory.models import VAE, AutoEncoder, ConstantVarianceVAE, FittedPriorVAE
 from vaetheory.training.configuration import Configuration
+from vaetheory.training.optimal_models import OptimalVAE, SharedOptimalVAE
 
 
 class Network(nn.Module):
@@ -52,16 +53,21 @@ class PairNetwork(nn.Module):
         d.
     hidden, layers : int
         As for `Network`.
+    scale : float
+        Standard deviation for a second output of 0.
     """
 
-    def __init__(self, inputs: tuple[int, ...], size: int, hidden: int, layers: int) -> None:
+    def __init__(
+        self, inputs: tuple[int, ...], size: int, hidden: int, layers: int, scale: float = 1.0
+    ) -> None:
         super().__init__()
         self.network = Network(inputs, (2, size), hidden, layers)
+        self.shift = 2 * math.log(scale)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map data (b, *inputs) to both."""
         pair = self.network(x)
-        return pair[:, 0], pair[:, 1]
+        return pair[:, 0], pair[:, 1] + self.shift
 
 
 def build_model(configuration: Configuration, shape: tuple[int, ...]) -> AutoEncoder:
@@ -88,7 +94,11 @@ def build_model(configuration: Configuration, shape: tuple[int, ...]) -> AutoEnc
         if configuration.objective == "elbo":
             model = VAE(PairNetwork(shape, size, *widths), decoder, size, likelihood)
         elif configuration.objective == "bilbo-variances":
-            model = FittedPriorVAE(PairNetwork(shape, size, *widths), decoder, size, likelihood)
+            pair = PairNetwork(shape, size, *widths, configuration.posterior_scale)
+            model = FittedPriorVAE(pair, decoder, size, likelihood)
+        elif configuration.objective in ("elbo-optimal", "elbo-shared"):
+            kind = OptimalVAE if configuration.objective == "elbo-optimal" else SharedOptimalVAE
+            model = kind(Network(shape, (size,), *widths), decoder, size, likelihood)
         else:
             model = ConstantVarianceVAE(
                 Network(shape, (size,), *widths),
@@ -96,5 +106,6 @@ def build_model(configuration: Configuration, shape: tuple[int, ...]) -> AutoEnc
                 size,
                 likelihood,
                 train_with="held" if configuration.objective == "bilbo-held" else "batch",
+                variance=configuration.posterior_scale**2,
             )
     return model.to(getattr(torch, configuration.precision))

@@ -1,0 +1,1 @@
+"""The theory's claims measured on trained models; what ``vaetheory reproduce`` runs."""
