@@ -24,7 +24,13 @@ def run(*arguments: object) -> Result:
 def start(*arguments: object) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "vaetheory", *map(str, arguments)]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # A shell's background jobs, and what they start, ignore interrupts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 
@@ -85,7 +91,8 @@ def test_two_processes(tmp_path: Path) -> None:
     assert run("train", tmp_path / "one", *settings).exit_code == 0
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     command += ["-m", "vaetheory", "train", str(tmp_path / "two"), *map(str, settings)]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    process = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert process.returncode == 0, process.stderr
     one, two = (load_checkpoint(tmp_path / name) for name in ("one", "two"))
     for name, tensor in one.tensors.items():
         np.testing.assert_allclose(two.tensors[name], tensor, rtol=1e-8, atol=1e-8)

@@ -26,6 +26,7 @@ TINY = Scale(
     hidden=8,
     batch_size=100,
     epochs=2,
+    learning_rate=1e-3,
     seeds=2,
     more_seeds=3,
     images=6,

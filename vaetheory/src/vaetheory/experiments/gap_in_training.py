@@ -28,7 +28,7 @@ from vaetheory.vector_map import cut
 KINDS: Final[dict[Objective, str]] = {
     "elbo": "learned variances, prior N(0, I)",
     "bilbo-variances": "learned variances, fitted prior",
-    "bilbo": "BILBO, Sigma = I",
+    "bilbo": "BILBO",
 }
 LATENTS: Final = 1000
 

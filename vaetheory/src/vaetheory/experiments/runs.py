@@ -63,6 +63,7 @@ class Runs:
             hidden=scale.hidden,
             epochs=scale.epochs,
             batch_size=scale.batch_size,
+            learning_rate=scale.learning_rate,
             seed=seed,
         )
 

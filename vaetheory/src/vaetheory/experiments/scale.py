@@ -21,6 +21,7 @@ class Scale:
     large_sizes : tuple of int
         d for log-determinants.
     hidden, batch_size, epochs : int
+    learning_rate : float
         Of the models; see `Configuration`.
     seeds : int
         Models of each kind.
@@ -41,6 +42,7 @@ class Scale:
     hidden: int
     batch_size: int
     epochs: int
+    learning_rate: float
     seeds: int
     more_seeds: int
     images: int
@@ -62,8 +64,9 @@ SMALL: Final = Scale(
     optimal_sizes=(8,),
     large_sizes=(8, 64),
     hidden=64,
-    batch_size=100,
-    epochs=40,
+    batch_size=50,
+    epochs=60,
+    learning_rate=2e-3,
     seeds=3,
     more_seeds=3,
     images=60,
@@ -80,6 +83,7 @@ LARGE: Final = Scale(
     hidden=256,
     batch_size=250,
     epochs=20,
+    learning_rate=1e-3,
     seeds=3,
     more_seeds=5,
     images=100,
