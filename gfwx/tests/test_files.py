@@ -131,3 +131,11 @@ def test_what_is_no_path_is_refused() -> None:
             gfwx.imread(no_path)  # type: ignore[arg-type]
     with pytest.raises(gfwx.ArgumentTypeError, match=r"path must be .*takes the path, then the"):
         gfwx.imwrite(IMAGE, "picture.gfwx")  # type: ignore[arg-type]
+
+
+def test_an_empty_path_is_refused() -> None:
+    for read in (gfwx.imread, gfwx.read_header):
+        with pytest.raises(gfwx.ArgumentError, match="path must not be empty"):
+            read("")
+    with pytest.raises(gfwx.ArgumentError, match="path must not be empty"):
+        gfwx.imwrite("", IMAGE)

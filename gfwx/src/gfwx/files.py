@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gfwx.codec import decode, encode
-from gfwx.errors import ArgumentTypeError, GfwxError
+from gfwx.errors import ArgumentError, ArgumentTypeError, GfwxError
 from gfwx.header import BytesLike, Header
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def read_header(source: str | os.PathLike[str] | BytesLike) -> Header:
     """
     if not isinstance(source, str | os.PathLike):
         return Header.parse(source)
-    path = Path(source)
+    path = _as_path(source, "read_header takes the path of a file, or its bytes")
     with _naming(path):
         return Header.parse(_contents(path))
 
@@ -126,10 +126,13 @@ def _write(target: Path, data: bytes) -> None:
 
 def _as_path(path: str | os.PathLike[str], hint: str) -> Path:
     try:
-        return Path(path)
+        source = Path(path)
     except TypeError:
         kind = type(path).__name__
         raise ArgumentTypeError(f"path must be a str or os.PathLike, got {kind}; {hint}") from None
+    if not os.fspath(path):
+        raise ArgumentError("path must not be empty")
+    return source
 
 
 def _contents(path: Path) -> mmap.mmap | bytes:

@@ -46,7 +46,8 @@ class Step:
         Factor of each plane that is added. Earlier steps have already changed these planes, later
         ones have not. The target itself cannot be among them.
     denominator : int, default 1
-        Divides the sum: rounding down for 2, 4 and 8, toward zero for others.
+        Divides the sum: rounding down for 2, 4 and 8, toward zero for others. The format takes 0
+        and negative numbers as 1.
     chroma : bool, default False
         Whether the target is coded with the quality for chroma (see `Header.chroma_quality`).
     """
