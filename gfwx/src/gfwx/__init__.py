@@ -18,8 +18,9 @@ from gfwx.errors import (
     MalformedError,
     UnsupportedError,
 )
-from gfwx.files import imread, imwrite, read_header
+from gfwx.files import imread, imwrite, read_header, read_metadata
 from gfwx.header import Encoder, Filter, Header, Intent
+from gfwx.metadata import Metadata, MetadataWarning, checksum
 from gfwx.scratch import release_memory
 
 __version__ = _version("gfwx")
@@ -35,13 +36,17 @@ __all__ = [
     "Intent",
     "LimitError",
     "MalformedError",
+    "Metadata",
+    "MetadataWarning",
     "UnsupportedError",
     "__version__",
+    "checksum",
     "decode",
     "encode",
     "imread",
     "imwrite",
     "read_header",
+    "read_metadata",
     "release_memory",
     "transforms",
 ]

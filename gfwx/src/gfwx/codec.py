@@ -29,6 +29,7 @@ from gfwx.header import BytesLike, Header, byte_view
 from gfwx.kernels import program_bits
 from gfwx.layout import layout_of
 from gfwx.limits import DEFAULT_MAX_PIXELS, MAX_PROGRAM_LENGTH
+from gfwx.metadata import Metadata
 
 
 def encode(
@@ -43,7 +44,7 @@ def encode(
     intent: str | None = None,
     transform: transforms.Transform = "auto",
     bit_depth: int | None = None,
-    metadata: bytes = b"",
+    metadata: bytes | Metadata = b"",
     threads: int | None = None,
 ) -> bytes:
     """Encode an image as a GFWX file.
@@ -80,8 +81,8 @@ def encode(
     bit_depth : int, optional
         Bits that the samples use, told to readers; by default all of their type. Not held against
         the samples.
-    metadata : bytes, default b""
-        Stored as they are; zero-padded to a multiple of four.
+    metadata : bytes or Metadata, default b""
+        Bytes are stored as they are; zero-padded to a multiple of four.
     threads : int, optional
         Number of threads; by default all cores for large images, one for small ones. The bytes are
         the same for any number.
@@ -109,7 +110,7 @@ def encode(
         block_size=block_size,
         intent=intent,
         bit_depth=bit_depth,
-        metadata=metadata,
+        metadata=metadata.to_bytes() if isinstance(metadata, Metadata) else metadata,
     )
     workers = thread_pool.resolve(threads, array.size)
     if encoder == "auto" or may_choose_transform(header, transform):

@@ -6,13 +6,15 @@ import contextlib
 import mmap
 import os
 import secrets
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gfwx.codec import decode, encode
-from gfwx.errors import ArgumentError, ArgumentTypeError, GfwxError
+from gfwx.errors import ArgumentError, ArgumentTypeError, GfwxError, MalformedError
 from gfwx.header import BytesLike, Header
+from gfwx.metadata import Metadata, MetadataWarning
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -76,6 +78,35 @@ def read_header(source: str | os.PathLike[str] | BytesLike) -> Header:
     path = _as_path(source, "read_header takes the path of a file, or its bytes")
     with _naming(path):
         return Header.parse(_contents(path))
+
+
+def read_metadata(source: str | os.PathLike[str] | BytesLike | Header) -> Metadata:
+    """Read the metadata of a file, as far as they follow the convention.
+
+    Damaged ones are no reason not to have the picture: a `MetadataWarning` tells of them, and none
+    are returned.
+
+    Parameters
+    ----------
+    source : str, os.PathLike, bytes-like, or Header
+        Path of a file, a file or the beginning of one, or its header.
+
+    Returns
+    -------
+    Metadata
+        What is known of the picture.
+
+    Raises
+    ------
+    GfwxError, OSError
+        As `read_header` does.
+    """
+    header = source if isinstance(source, Header) else read_header(source)
+    try:
+        return Metadata.from_bytes(header.metadata)
+    except MalformedError as error:
+        warnings.warn(f"metadata are left out: {error}", MetadataWarning, stacklevel=2)
+        return Metadata()
 
 
 def imwrite(path: str | os.PathLike[str], image: ArrayLike, **options: Any) -> None:
