@@ -211,7 +211,7 @@ def decode(
         header = Header.parse(view)
         layout = layout_of(header, index("downsampling", downsampling))
         check_limits(header, layout, index("max_pixels", max_pixels))
-        program, start = _read_program(view, header)
+        program, start = read_program(view, header)
     except IncompleteDataError as error:
         if partial:
             return None, error.next
@@ -240,7 +240,8 @@ def decode(
     return (result, blocks.next) if partial else result
 
 
-def _read_program(view: memoryview, header: Header) -> tuple[transforms.Program, int]:
+def read_program(view: memoryview, header: Header) -> tuple[transforms.Program, int]:
+    """Channel transform of a file, checked, and where the first level begins."""
     program, end = program_bits.read_program(view, header.size, MAX_PROGRAM_LENGTH)
     if program is None:
         if end == 0:

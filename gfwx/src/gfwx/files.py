@@ -134,10 +134,11 @@ def imwrite(path: str | os.PathLike[str], image: ArrayLike, **options: Any) -> N
     target = _as_path(path, "imwrite takes the path, then the image")
     data = encode(image, **options)
     with _naming(target):
-        _write(target.resolve(), data)
+        write_whole(target.resolve(), data)
 
 
-def _write(target: Path, data: bytes) -> None:
+def write_whole(target: Path, data: bytes) -> None:
+    """Write a file that appears complete or not at all; raises OSError if it cannot."""
     if target.exists() and not target.is_file():  # a pipe or device keeps its place
         target.write_bytes(data)
         return
