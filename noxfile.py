@@ -37,7 +37,7 @@ BUILDS = {
 
 # Extras by which gfwx works inside other libraries; each has its tests, for an environment with it
 # alone.
-INTEGRATIONS = ("pillow", "imageio", "numcodecs", "zarr", "dask", "tifffile", "xarray")
+INTEGRATIONS = ("pillow", "imageio", "raw", "numcodecs", "zarr", "dask", "tifffile", "xarray")
 
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_external_run = True
