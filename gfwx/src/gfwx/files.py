@@ -47,7 +47,7 @@ def imread(path: str | os.PathLike[str], **options: Any) -> Any:
     """
     source = _as_path(path, "imread takes the path of a file, decode takes its bytes")
     with _naming(source):
-        return decode(_contents(source), **options)
+        return decode(contents(source), **options)
 
 
 def read_header(source: str | os.PathLike[str] | BytesLike) -> Header:
@@ -77,7 +77,7 @@ def read_header(source: str | os.PathLike[str] | BytesLike) -> Header:
         return Header.parse(source)
     path = _as_path(source, "read_header takes the path of a file, or its bytes")
     with _naming(path):
-        return Header.parse(_contents(path))
+        return Header.parse(contents(path))
 
 
 def read_metadata(source: str | os.PathLike[str] | BytesLike | Header) -> Metadata:
@@ -167,7 +167,8 @@ def _as_path(path: str | os.PathLike[str], hint: str) -> Path:
     return source
 
 
-def _contents(path: Path) -> mmap.mmap | bytes:
+def contents(path: Path) -> mmap.mmap | bytes:
+    """Map a file into memory, or read it where it cannot be mapped; raises OSError."""
     with path.open("rb") as file:
         try:
             # Not closed here: an error on its way to the caller may still refer to the mapping.
