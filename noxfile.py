@@ -37,7 +37,17 @@ BUILDS = {
 
 # Extras by which gfwx works inside other libraries; each has its tests, for an environment with it
 # alone.
-INTEGRATIONS = ("pillow", "imageio", "raw", "numcodecs", "zarr", "dask", "tifffile", "xarray")
+INTEGRATIONS = (
+    "cli",
+    "pillow",
+    "imageio",
+    "raw",
+    "numcodecs",
+    "zarr",
+    "dask",
+    "tifffile",
+    "xarray",
+)
 
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_external_run = True
@@ -109,7 +119,8 @@ def tests_integrations(session: nox.Session, extra: str) -> None:
     rest = arguments(session, "gfwx")
     install(session, f"./gfwx[{extra}]", "pytest")
     session.chdir("gfwx")
-    session.run("pytest", f"tests_integrations/test_{extra}.py", *rest)
+    names = sorted(path.name for path in Path("tests_integrations").glob(f"test_{extra}*.py"))
+    session.run("pytest", *(f"tests_integrations/{name}" for name in names), *rest)
 
 
 @nox.session

@@ -37,6 +37,8 @@ class Outcome:
         Whether it had been done before.
     warnings : tuple of str
         One line each.
+    finding : str or None
+        What the command was to find out, in one line.
     """
 
     pixel_bytes: int = 0
@@ -44,6 +46,7 @@ class Outcome:
     failure: str | None = None
     there: bool = False
     warnings: tuple[str, ...] = ()
+    finding: str | None = None
 
 
 Work: TypeAlias = Callable[[Task, int | None], Outcome]
@@ -66,7 +69,9 @@ def run(
     is_done: Callable[[Task], bool] | None = None,
     failures: Sequence[str] = (),
 ) -> None:
-    """Carry out tasks, tell what came of them on standard error, and end with the exit code.
+    """Carry out tasks, tell what came of them, and end with the exit code.
+
+    Findings go to standard output, everything else to standard error.
 
     Parameters
     ----------
@@ -178,6 +183,8 @@ def _carry_out(
 
 
 def _report(outcomes: Sequence[Outcome], failures: Sequence[str]) -> None:
+    for finding in sorted(one.finding for one in outcomes if one.finding is not None):
+        click.echo(finding)
     for outcome in outcomes:
         for warning in outcome.warnings:
             click.echo(f"Warning: {warning}", err=True)

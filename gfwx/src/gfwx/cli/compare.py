@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
-import io
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,9 +10,9 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import click
+import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
@@ -71,10 +69,9 @@ class Totals:
 def compare_command(inputs: tuple[str, ...], max_pixels: int) -> None:
     """Compress pictures without loss in several formats, and show sizes and speeds.
 
-    The others are those of imagecodecs where it is installed, else those that Pillow has, with
-    their own defaults. Each works on one thread, on pixels in memory, and has to bring them back. A
-    format that cannot hold a picture has no part in it: compare sizes where the numbers of pictures
-    are equal.
+    The others are those of imagecodecs, with their own defaults. Each works on one thread, on
+    pixels in memory, and has to bring them back. A format that cannot hold a picture has no part in
+    it: compare sizes where the numbers of pictures are equal.
     """
     sources, failures = find_sources(inputs, SUFFIXES)
     totals: dict[str, Totals] = {}
@@ -108,42 +105,17 @@ def _gfwx(picture: Picture) -> Iterator[tuple[str, Encode, Decode]]:
 
 
 def _others() -> Iterator[tuple[str, Encode, Decode]]:
-    """Codecs of imagecodecs, or of Pillow where that is not installed."""
-    try:
-        imagecodecs: Any = importlib.import_module("imagecodecs")
-    except ModuleNotFoundError:
-        yield from _pillow_codecs()
-        return
     one = {"numthreads": 1}
-    jpeg2k_decode = partial(imagecodecs.jpeg2k_decode, **one)
     yield "PNG", imagecodecs.png_encode, imagecodecs.png_decode
-    yield "WebP", partial(imagecodecs.webp_encode, lossless=True, **one), imagecodecs.webp_decode
+    webp_encode = partial(imagecodecs.webp_encode, lossless=True, **one)
+    yield "WebP", webp_encode, imagecodecs.webp_decode
     yield "QOI", imagecodecs.qoi_encode, imagecodecs.qoi_decode
     jpeg2k_encode = partial(imagecodecs.jpeg2k_encode, level=0, reversible=True, **one)
-    yield "JPEG 2000", jpeg2k_encode, jpeg2k_decode
+    yield "JPEG 2000", jpeg2k_encode, partial(imagecodecs.jpeg2k_decode, **one)
     htj2k_encode = partial(imagecodecs.htj2k_encode, reversible=True)
     yield "HTJ2K", htj2k_encode, imagecodecs.htj2k_decode
     jpegxl_encode = partial(imagecodecs.jpegxl_encode, lossless=True, **one)
     yield "JPEG XL", jpegxl_encode, partial(imagecodecs.jpegxl_decode, **one)
-
-
-def _pillow_codecs() -> Iterator[tuple[str, Encode, Decode]]:
-    Image.init()
-    formats = {"PNG": "PNG", "WebP": "WEBP", "QOI": "QOI", "JPEG 2000": "JPEG2000"}
-    for title, name in formats.items():
-        if name in Image.SAVE:
-            yield title, partial(_save, name), _load
-
-
-def _save(name: str, image: NDArray[Any]) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, name, lossless=True)  # which only WebP has to be told
-    return file.getvalue()
-
-
-def _load(data: bytes) -> NDArray[Any]:
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image)
 
 
 def _show(totals: dict[str, Totals]) -> None:

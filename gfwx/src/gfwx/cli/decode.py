@@ -62,7 +62,7 @@ class Decoding:
 @click.option(
     "--format",
     type=click.Choice(list(FORMATS)),
-    help="png for gray and colors; tiff (needs tifffile) and npy for everything. By default as "
+    help="png for gray and colors; tiff and npy for everything. By default as "
     "FILE is named, else png.",
 )
 @click.option("--partial", is_flag=True, help="Decode what there is of incomplete files.")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from gfwx.errors import GfwxError
+from gfwx.errors import GfwxError, IncompleteDataError
 
 EXPECTED = (GfwxError, OSError, MemoryError)
 """What may come of files, other than of mistakes in this program."""
@@ -19,17 +17,6 @@ def too_large(samples: int, max_pixels: int) -> PictureError:
     return PictureError(f"it has {samples} samples, more than {max_pixels} (--max-pixels)")
 
 
-_EXTRAS: Final = {"rawpy": "raw", "tifffile": "tifffile"}
-
-
-def missing(error: ModuleNotFoundError) -> PictureError:
-    """Error about a library that is not installed."""
-    name = error.name or ""
-    extra = _EXTRAS.get(name)
-    hint = f"pip install 'gfwx[{extra}]'" if extra else f"pip install {name}"
-    return PictureError(f"{name} is needed for this file, and not installed: {hint} brings it")
-
-
 def describe(error: BaseException, name: str) -> str:
     """One line about what happened to the file `name`."""
     if isinstance(error, MemoryError):
@@ -38,6 +25,8 @@ def describe(error: BaseException, name: str) -> str:
         text = error.strerror
         if error.filename is not None:
             name = str(error.filename)
+    elif isinstance(error, IncompleteDataError):
+        text = "it ends early"
     else:
         text = " ".join(str(error).split()) or type(error).__name__
     return text if text.startswith(f"{name}: ") else f"{name}: {text}"

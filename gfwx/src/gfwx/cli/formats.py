@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gfwx.arguments import presented
 from gfwx.cli import png, tiff
-from gfwx.cli.errors import PictureError, missing
+from gfwx.cli.errors import PictureError
 from gfwx.files import read_metadata
 from gfwx.header import Header, Intent
 
@@ -57,14 +57,12 @@ def write_picture(format: str, image: NDArray[Any], header: Header) -> bytes:
     Raises
     ------
     PictureError
-        The format has no place for such a picture, or needs a library that is not installed.
+        The format has no place for such a picture.
     """
-    file = io.BytesIO()
-    _WRITERS[format](file, image, header)
-    return file.getvalue()
+    return _WRITERS[format](image, header)
 
 
-def _write_png(file: io.BytesIO, image: NDArray[Any], header: Header) -> None:
+def _write_png(image: NDArray[Any], header: Header) -> bytes:
     layers, _, _, channels = image.shape
     pixels = image[0]
     is_gray = channels <= 2 and (header.intent in _GRAY or header.is_bayer)
@@ -75,21 +73,20 @@ def _write_png(file: io.BytesIO, image: NDArray[Any], header: Header) -> None:
         if channels != {Intent.RGB: 3, Intent.BGR: 3}.get(header.intent, 4):
             raise _no_place("PNG", header)
         pixels = pixels[..., colors]
-    png.write(file, pixels, read_metadata(header))
+    return png.write(pixels, read_metadata(header))
 
 
-def _write_tiff(file: io.BytesIO, image: NDArray[Any], header: Header) -> None:
-    try:
-        tiff.write(file, image, header, read_metadata(header))
-    except ModuleNotFoundError as error:
-        raise missing(error) from None
+def _write_tiff(image: NDArray[Any], header: Header) -> bytes:
+    return tiff.write(image, header, read_metadata(header))
 
 
-def _write_npy(file: io.BytesIO, image: NDArray[Any], header: Header) -> None:
+def _write_npy(image: NDArray[Any], header: Header) -> bytes:
+    file = io.BytesIO()
     np.save(file, image.reshape(presented(image.shape, False)), allow_pickle=False)
+    return file.getvalue()
 
 
-_WRITERS: Final[dict[str, Callable[[io.BytesIO, NDArray[Any], Header], None]]] = {
+_WRITERS: Final[dict[str, Callable[[NDArray[Any], Header], bytes]]] = {
     "png": _write_png,
     "tiff": _write_tiff,
     "npy": _write_npy,

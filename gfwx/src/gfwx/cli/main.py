@@ -6,8 +6,10 @@ import sys
 
 try:
     import click
+    import imagecodecs  # noqa: F401
     import PIL  # noqa: F401
     import rich  # noqa: F401
+    import tifffile  # noqa: F401
 except ModuleNotFoundError as error:  # pragma: no cover - depends on the environment
     sys.exit(f"gfwx: {error.name} is missing; pip install 'gfwx[cli]' brings it")
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gfwx.cli import pillow_pictures, png, tiff
-from gfwx.cli.errors import EXPECTED, PictureError, missing, too_large
+from gfwx.cli.errors import EXPECTED, PictureError, too_large
 from gfwx.cli.sources import Source
 from gfwx.metadata import Metadata
 
@@ -84,8 +84,6 @@ def _read(file: BinaryIO, max_pixels: int) -> Picture:
         return Picture(*pillow_pictures.read(file, max_pixels))
     except PictureError:
         raise
-    except ModuleNotFoundError as error:
-        raise missing(error) from None
     except EXPECTED as error:
         if isinstance(error, MemoryError) or getattr(error, "errno", None) is not None:
             raise
@@ -122,7 +120,9 @@ def _read_raw(path: Path) -> Picture:
     try:
         image = raw.read(path)
     except ModuleNotFoundError as error:
-        raise missing(error) from None
+        raise PictureError(
+            f"{error.name} is needed for raw files: pip install 'gfwx[raw]' brings it"
+        ) from None
     return Picture(
         image.mosaic,
         Metadata(values={raw.KEY: image.description()}),

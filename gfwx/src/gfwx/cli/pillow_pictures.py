@@ -54,8 +54,11 @@ def read(file: BinaryIO, max_pixels: int) -> tuple[NDArray[Any], Metadata, Inten
         samples = image.width * image.height * len(image.getbands())
         if samples > max_pixels:
             raise too_large(samples, max_pixels)
+        orientation = image.getexif().get(_ORIENTATION) if image.format == "TIFF" else None
         image.load()
-        pixels, intent = _samples(image)
+        # Pillow turns TIFF files as their orientation says, which is kept beside the pixels here.
+        stored = image if orientation not in _BACK else image.transpose(_BACK[orientation])
+        pixels, intent = _samples(stored)
         return pixels, _metadata(image, file), intent
 
 
@@ -75,10 +78,21 @@ def metadata_of_tiff(file: BinaryIO) -> bytes:
     return kept.tobytes() if len(kept) else b""
 
 
+_ORIENTATION: Final = 274
+_BACK: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""How a picture that Pillow has turned for an orientation is turned back."""
 _EXIF_DIRECTORY: Final = 34665
 _GPS_DIRECTORY: Final = 34853
 # Description, make, model, orientation, resolutions and their unit, software, time, artist, rights.
-_DESCRIBING: Final = (270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 33432)
+_DESCRIBING: Final = (270, 271, 272, _ORIENTATION, 282, 283, 296, 305, 306, 315, 33432)
 
 
 def _refuse_losses(image: ImageFile.ImageFile, file: BinaryIO) -> None:
@@ -137,10 +151,7 @@ def _samples(image: Image.Image) -> tuple[NDArray[Any], Intent | None]:
 
 def _metadata(image: Image.Image, file: BinaryIO) -> Metadata:
     xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
-    if image.format == "TIFF":
-        exif = metadata_of_tiff(file)
-    else:
-        exif = image.info.get("exif", b"")
+    exif = metadata_of_tiff(file) if image.format == "TIFF" else image.info.get("exif", b"")
     return Metadata(
         exif=exif,
         icc=image.info.get("icc_profile") or b"",

@@ -1,4 +1,4 @@
-"""PNG (3rd edition): reading files of 16 bits, which Pillow reads with 8, and writing files."""
+"""PNG (3rd edition): files of 16 bits, which Pillow reads with 8, and metadata beside pixels."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 
+import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,9 +18,11 @@ SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _HEADER: Final = struct.Struct(">IIBBBBB")
 _CHANNELS: Final = {0: 1, 2: 3, 4: 2, 6: 4}
 """Channels of each color type but the one with a palette."""
+_HEADER_END: Final = len(SIGNATURE) + _HEADER.size + 12
+"""Where the first chunk ends, after which others may come before the pixels."""
 _XMP: Final = b"XML:com.adobe.xmp"
-_BAND: Final = 1 << 20
-"""Bytes that are filtered and compressed at a time."""
+_MOST_METADATA: Final = 1 << 26
+"""Bytes that compressed metadata may come to."""
 
 
 def has_sixteen_bits(start: bytes) -> bool:
@@ -50,17 +53,14 @@ def read(data: bytes, max_pixels: int) -> tuple[NDArray[np.uint16], Metadata]:
         The file is damaged, or has something that would get lost.
     """
     header: tuple[int, ...] | None = None
-    parts: list[bytes] = []
     known: dict[str, Any] = {}
     for kind, content in _chunks(data):
         if kind == b"IHDR" and len(content) == _HEADER.size:
             header = _HEADER.unpack(content)
-        elif kind == b"IDAT":
-            parts.append(content)
         elif kind == b"eXIf":
             known["exif"] = content
         elif kind == b"iCCP":
-            known["icc"] = _inflate(content.partition(b"\0")[2][1:], 1 << 26)
+            known["icc"] = _inflate(content.partition(b"\0")[2][1:])
         elif kind == b"iTXt" and content.startswith(_XMP + b"\0"):
             known["xmp"] = _xmp(content)
         elif kind == b"tRNS":
@@ -71,61 +71,43 @@ def read(data: bytes, max_pixels: int) -> tuple[NDArray[np.uint16], Metadata]:
             raise PictureError("an animated PNG file cannot be kept whole")
     if header is None:
         raise PictureError("the PNG file is damaged: it has no header")
-    width, height, depth, color, _, _, interlaced = header
-    if depth != 16 or color not in _CHANNELS or not width or not height:
+    width, height, depth, color, *_ = header
+    if depth != 16 or color not in _CHANNELS:
         raise PictureError("the PNG file is damaged: its header contradicts itself")
-    if interlaced:
-        raise PictureError("an interlaced PNG file of 16 bits; save it without that")
-    channels = _CHANNELS[color]
-    if width * height * channels > max_pixels:
-        raise too_large(width * height * channels, max_pixels)
-    stride = width * channels * 2 + 1
-    filtered = _inflate(b"".join(parts), stride * height)
-    if len(filtered) < stride * height:
-        raise PictureError("the PNG file ends early")
-    rows = np.frombuffer(filtered, np.uint8, stride * height).reshape(height, stride)
-    if rows[:, 0].max() > 4:
-        raise PictureError("the PNG file is damaged: it has an unknown filter")
-    pixels = _unfiltered(rows[:, 1:].reshape(height, width, channels * 2), rows[:, 0])
-    image = pixels.view(">u2").astype(np.uint16)
-    return image[..., 0] if channels == 1 else image, Metadata(**known)
+    samples = width * height * _CHANNELS[color]
+    if samples > max_pixels:
+        raise too_large(samples, max_pixels)
+    try:
+        image: NDArray[np.uint16] = imagecodecs.png_decode(data)
+    except imagecodecs.PngError as error:
+        raise PictureError(f"the PNG file is damaged: {error}") from None
+    return image, Metadata(**known)
 
 
-def write(file: BinaryIO, image: NDArray[Any], metadata: Metadata) -> None:
-    """Write a PNG file.
+def write(image: NDArray[Any], metadata: Metadata) -> bytes:
+    """Make a PNG file.
 
     Parameters
     ----------
-    file : binary file
-        Where to write.
     image : ndarray of uint8 or uint16, (H, W, C)
         Gray, gray and alpha, red green blue, or these and alpha.
     metadata : Metadata
         EXIF, ICC profile and XMP are written.
+
+    Returns
+    -------
+    bytes
+        The file.
     """
-    height, width, channels = image.shape
-    color = {count: color for color, count in _CHANNELS.items()}[channels]
-    bits = 8 * image.dtype.itemsize
-    file.write(SIGNATURE)
-    _write_chunk(file, b"IHDR", _HEADER.pack(width, height, bits, color, 0, 0, 0))
+    data = imagecodecs.png_encode(np.ascontiguousarray(image))
+    chunks = b""
     if metadata.icc:
-        _write_chunk(file, b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc))
+        chunks += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc))
     if metadata.exif:
-        _write_chunk(file, b"eXIf", metadata.exif)
+        chunks += _chunk(b"eXIf", metadata.exif)
     if metadata.xmp:
-        _write_chunk(file, b"iTXt", _XMP + bytes(5) + metadata.xmp)
-    pixel = channels * image.dtype.itemsize
-    compressor = zlib.compressobj()
-    previous: NDArray[np.uint8] = np.zeros((1, width * pixel), np.uint8)
-    step = max(1, _BAND // (width * pixel))
-    for top in range(0, height, step):
-        band = np.ascontiguousarray(image[top : top + step], image.dtype.newbyteorder(">"))
-        rows = np.concatenate([previous, band.view(np.uint8).reshape(len(band), -1)])
-        if compressed := compressor.compress(_filtered(rows, pixel)):
-            _write_chunk(file, b"IDAT", compressed)
-        previous = rows[-1:]
-    _write_chunk(file, b"IDAT", compressor.flush())
-    _write_chunk(file, b"IEND", b"")
+        chunks += _chunk(b"iTXt", _XMP + bytes(5) + metadata.xmp)
+    return bytes(data[:_HEADER_END] + chunks + data[_HEADER_END:])
 
 
 def is_whole(file: BinaryIO) -> bool:
@@ -156,9 +138,9 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     raise PictureError("the PNG file ends early")
 
 
-def _inflate(data: bytes, most: int) -> bytes:
+def _inflate(data: bytes) -> bytes:
     try:
-        return zlib.decompressobj().decompress(data, most)
+        return zlib.decompressobj().decompress(data, _MOST_METADATA)
     except zlib.error as error:
         raise PictureError(f"the PNG file is damaged: {error}") from None
 
@@ -167,55 +149,9 @@ def _xmp(content: bytes) -> bytes:
     """Text of an iTXt chunk."""
     compressed = content[len(_XMP) + 1 : len(_XMP) + 2] == b"\1"
     text = content[len(_XMP) + 3 :].split(b"\0", 2)[-1]
-    return _inflate(text, 1 << 26) if compressed else text
+    return _inflate(text) if compressed else text
 
 
-def _unfiltered(pixels: NDArray[np.uint8], filters: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Undo the filters: pixels (H, W, bytes of one), the kind of filter of each row.
-
-    A pixel needs those to the left, above, and left of that, so that pixels on a line from below
-    left to above right are made at once; with a border of zeros they lie `width` pixels apart.
-    """
-    height, width, size = pixels.shape
-    made = np.zeros((height + 1, width + 1, size), np.uint8)
-    made[1:, 1:] = pixels
-    flat = made.reshape(-1, size)
-    for line in range(height + width - 1):
-        top, bottom = max(0, line - width + 1), min(height, line + 1)
-        first = (top + 1) * (width + 1) + line - top + 1
-        end = first + (bottom - top - 1) * width + 1
-        here = flat[first:end:width]
-        left, above, corner = (
-            flat[first - back : end - back : width].astype(np.int16)
-            for back in (1, width + 1, width + 2)
-        )
-        choices = (np.int16(0), left, above, (left + above) >> 1, _paeth(left, above, corner))
-        predicted = np.choose(filters[top:bottom, np.newaxis], choices)
-        here += predicted.astype(np.uint8)
-    return np.ascontiguousarray(made[1:, 1:])
-
-
-def _filtered(rows: NDArray[np.uint8], pixel: int) -> bytes:
-    """Filter all rows but the first, each in the way that leaves the least magnitudes."""
-    here, above = rows[1:], rows[:-1]
-    left, corner = (np.zeros_like(part) for part in (here, above))
-    left[:, pixel:], corner[:, pixel:] = here[:, :-pixel], above[:, :-pixel]
-    paeth = _paeth(*(part.astype(np.int16) for part in (left, above, corner)))
-    kinds = np.array([0, 1, 2, 4], np.uint8)
-    ways = np.stack([here, here - left, here - above, here - paeth.astype(np.uint8)])
-    costs = np.minimum(ways, 0 - ways).sum(axis=2, dtype=np.int64)
-    best = costs.argmin(axis=0)
-    chosen = ways[best, np.arange(len(here))]
-    return np.concatenate([kinds[best][:, np.newaxis], chosen], axis=1).tobytes()
-
-
-def _paeth(left: NDArray[Any], above: NDArray[Any], corner: NDArray[Any]) -> NDArray[Any]:
-    to_left, to_above = np.abs(above - corner), np.abs(left - corner)
-    to_corner = np.abs(left + above - 2 * corner)
-    other = np.where(to_above <= to_corner, above, corner)
-    return np.where((to_left <= to_above) & (to_left <= to_corner), left, other)
-
-
-def _write_chunk(file: BinaryIO, kind: bytes, content: bytes) -> None:
-    file.write(struct.pack(">I", len(content)) + kind + content)
-    file.write(zlib.crc32(content, zlib.crc32(kind)).to_bytes(4, "big"))
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    check = zlib.crc32(content, zlib.crc32(kind))
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)

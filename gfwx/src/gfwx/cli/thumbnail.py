@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 import numpy as np
 
-from gfwx import raw
+from gfwx import codec, raw
 from gfwx.cli import batch, options
 from gfwx.cli.encode import SUFFIX, target_is_whole
 from gfwx.cli.formats import write_picture
@@ -18,7 +16,6 @@ from gfwx.cli.sources import find_sources
 from gfwx.cli.tasks import Task, plan
 from gfwx.header import Header, Intent
 from gfwx.layout import layout_of, most_downsampling
-from gfwx.reading import PictureReader
 
 
 @dataclass(frozen=True)
@@ -38,30 +35,24 @@ class Thumbnail:
 
     def __call__(self, task: Task, threads: int | None) -> batch.Outcome:
         """Carry out a task."""
-        path = task.source.path
-        if path is None:
-            self._make(task, io.BytesIO(task.source.contents()), threads)
-        else:
-            with path.open("rb") as file:
-                self._make(task, file, threads)
-        return batch.Outcome()
-
-    def _make(self, task: Task, file: BinaryIO, threads: int | None) -> None:
-        reader = PictureReader(file)
-        header = reader.header
+        data = task.source.contents()  # mapped, so that no more is read than is needed
+        header = Header.parse(data)
         downsampling = downsampling_for(header, self.size)
-        if header.intent in raw.PATTERNS.values() and header.planes == 1 and downsampling:
-            image = raw.preview(task.source.contents(), downsampling, threads=threads)[np.newaxis]
+        is_mosaic = header.intent in raw.PATTERNS.values() and header.planes == 1
+        if is_mosaic and not header.signed and downsampling > 0:
+            image = raw.preview(data, downsampling, threads=threads)[np.newaxis]
             # Of its metadata nothing holds any more: it is turned, and of the colors of sRGB.
             header = Header(image.shape[2], image.shape[1], channels=3, intent=Intent.RGB)
         else:
-            image = reader.decode(
+            image = codec.decode(
+                data,
                 downsampling=downsampling,
                 keep_dims=True,
                 threads=threads,
                 max_pixels=self.max_pixels,
             )
         task.write(write_picture("png", image, header))
+        return batch.Outcome()
 
 
 def downsampling_for(header: Header, size: int) -> int:

@@ -1,10 +1,12 @@
-"""TIFF files that Pillow reads only in part, or not at all: by tifffile, the extra ``tifffile``."""
+"""TIFF files that Pillow reads only in part, or not at all: by tifffile."""
 
 from __future__ import annotations
 
+import io
 from typing import Any, BinaryIO, Final
 
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
@@ -17,11 +19,12 @@ SUFFIXES: Final = (".tif", ".tiff")
 SIGNATURES: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 _BITS, _PHOTOMETRIC, _ORIENTATION = 258, 262, 274
-_PALETTE, _COLOR_MAP, _XMP, _ICC, _DNG = 3, 320, 700, 34675, 50706
+_COLOR_MAP, _XMP, _ICC, _DNG = 320, 700, 34675, 50706
+_BLACK_IS_ZERO, _PALETTE = 1, 3
 
 
 def is_exact_in_pillow(file: BinaryIO) -> bool:
-    """Whether Pillow would read all of a TIFF file: one picture of 1 or 8 bits.
+    """Whether Pillow would read all of a TIFF file: one picture of 8 bits, or of 16 in gray.
 
     Raises
     ------
@@ -44,7 +47,8 @@ def is_exact_in_pillow(file: BinaryIO) -> bool:
         colors = np.array(tags.get(_COLOR_MAP, (0,)))
         if (colors % 257).any() and (colors % 256).any():
             return False
-    exact = set(bits) <= {1, 8} and getattr(image, "n_frames", 1) == 1
+    is_gray = image.mode in ("I;16", "I;16B") and tags.get(_PHOTOMETRIC) == _BLACK_IS_ZERO
+    exact = (is_gray or set(bits) <= {1, 8}) and getattr(image, "n_frames", 1) == 1
     file.seek(0)
     return exact
 
@@ -65,13 +69,9 @@ def read(file: BinaryIO, max_pixels: int) -> tuple[NDArray[Any], Metadata, str |
     ------
     PictureError
         Something would get lost, or the picture is too large.
-    ModuleNotFoundError
-        tifffile is not installed.
     Exception
         Whatever tifffile raises.
     """
-    import tifffile
-
     file.seek(0)
     with tifffile.TiffFile(file) as opened:
         if len(opened.series) != 1:
@@ -88,32 +88,28 @@ def read(file: BinaryIO, max_pixels: int) -> tuple[NDArray[Any], Metadata, str |
         if samples > max_pixels:
             raise too_large(samples, max_pixels)
         array = _in_order(series.asarray(), series.axes)
-        intent = _intent(tifffile, page, array)
+        intent = _intent(page, array)
         icc, xmp = (page.tags.valueof(tag, b"") for tag in (_ICC, _XMP))
         return array, Metadata(metadata_of_tiff(file), icc, xmp), intent
 
 
-def write(file: BinaryIO, image: NDArray[Any], header: Header, metadata: Metadata) -> None:
-    """Write a TIFF file with tifffile.
+def write(image: NDArray[Any], header: Header, metadata: Metadata) -> bytes:
+    """Make a TIFF file with tifffile.
 
     Parameters
     ----------
-    file : binary file
-        Where to write.
     image : ndarray, (L, H, W, C)
         Each layer becomes a page.
     header : Header
         Says what the channels mean.
     metadata : Metadata
-        ICC profile, XMP and the tags that describe the picture are written.
+        ICC profile, XMP and orientation are written.
 
-    Raises
-    ------
-    ModuleNotFoundError
-        tifffile is not installed.
+    Returns
+    -------
+    bytes
+        The file.
     """
-    import tifffile
-
     channels = image.shape[3]
     options: dict[str, Any] = {"photometric": "minisblack"}
     if header.intent in (Intent.RGB, Intent.RGBA, Intent.RGBA_PREMULTIPLIED):
@@ -133,6 +129,7 @@ def write(file: BinaryIO, image: NDArray[Any], header: Header, metadata: Metadat
             tags.append((_ORIENTATION, "H", 1, orientation, True))
     if metadata.xmp:
         tags.append((_XMP, "B", len(metadata.xmp), metadata.xmp, True))
+    file = io.BytesIO()
     tifffile.imwrite(
         file,
         image[..., 0] if channels == 1 else image,
@@ -143,12 +140,11 @@ def write(file: BinaryIO, image: NDArray[Any], header: Header, metadata: Metadat
         software=False,
         **options,
     )
+    return file.getvalue()
 
 
 def is_whole(file: BinaryIO) -> bool:
     """Whether all pieces that a TIFF file lists are there; pixels are not looked at."""
-    import tifffile
-
     size = file.seek(0, 2)
     file.seek(0)
     try:
@@ -178,7 +174,7 @@ def _in_order(array: NDArray[Any], axes: str) -> NDArray[Any]:
     return stack if channel else stack[..., np.newaxis]
 
 
-def _intent(tifffile: Any, page: Any, array: NDArray[Any]) -> str | None:
+def _intent(page: Any, array: NDArray[Any]) -> str | None:
     if array.ndim == 2 or array.shape[-1] < 3:
         return None
     if page.photometric == tifffile.PHOTOMETRIC.SEPARATED and array.shape[-1] == 4:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,51 +13,105 @@ from numpy.typing import NDArray
 
 from gfwx import codec
 from gfwx.arguments import as_samples
-from gfwx.cli import options
+from gfwx.cli import batch, options
+from gfwx.cli.encode import SUFFIX
 from gfwx.cli.errors import EXPECTED, PictureError, describe
-from gfwx.cli.pictures import read_picture
-from gfwx.cli.sources import STANDARD, Source
+from gfwx.cli.pictures import SUFFIXES, read_picture
+from gfwx.cli.sources import Source, find_sources
+from gfwx.cli.tasks import Task
 from gfwx.files import read_metadata
 from gfwx.header import Header
 from gfwx.metadata import checksum
 
 
-@click.command("verify", short_help="Check that a file is what was encoded.")
-@click.argument("file")
-@click.argument("source", required=False)
-@options.max_pixels
-def verify_command(file: str, source: str | None, max_pixels: int) -> None:
-    """Check that FILE decodes to what it was made of.
+@dataclass(frozen=True)
+class Verification:
+    """Checks what GFWX files decode to.
 
-    With SOURCE, a picture, all samples are compared; for a lossy file the errors are told. Without
-    it, what is decoded is held against the checksum that gfwx encode has stored. The exit code is 1
-    where something is wrong.
+    Attributes
+    ----------
+    pictures : Path or None
+        What they were made of: a file, or a folder with one of the same name for each; None for
+        their checksums.
+    max_pixels : int
+        As for `gfwx.decode`.
     """
-    read = Source(None if file == STANDARD else Path(file), Path(file))
-    try:
-        data = read.contents()
+
+    pictures: Path | None
+    max_pixels: int
+
+    def __call__(self, task: Task, threads: int | None) -> batch.Outcome:
+        """Carry out a task."""
+        data = task.source.contents()
         header = Header.parse(data)
-        image = codec.decode(data, keep_dims=True, max_pixels=max_pixels)
-        if source is None:
+        image = codec.decode(data, keep_dims=True, threads=threads, max_pixels=self.max_pixels)
+        if self.pictures is None:
             text = _by_checksum(header, image)
         else:
-            text = _by_source(header, image, Path(source), max_pixels)
-    except EXPECTED as error:
-        click.echo(f"Error: {describe(error, read.name)}", err=True)
-        raise click.exceptions.Exit(1) from None
-    click.echo(f"{read.name}: {text}")
+            picture = _picture_for(task.source, self.pictures)
+            text = _by_picture(header, image, picture, self.max_pixels)
+        return batch.Outcome(finding=f"{task.source.name}: {text}")
+
+
+@click.command("verify", short_help="Check that files are what was encoded.")
+@options.inputs
+@click.option(
+    "-s",
+    "--source",
+    metavar="FILE|DIR",
+    type=click.Path(exists=True, path_type=Path),
+    help="What they were made of: a picture for one input, or a folder with the pictures.",
+)
+@options.max_pixels
+@options.jobs
+def verify_command(
+    inputs: tuple[str, ...], source: Path | None, max_pixels: int, jobs: int
+) -> None:
+    """Check that GFWX files decode to what they were made of.
+
+    IN is a GFWX file, a folder, a pattern in quotes, or - for standard input. What is decoded is
+    held against the checksum that gfwx encode has stored, or with --source against the pictures
+    themselves; for lossy files the errors are told. The exit code is 1 where something is wrong.
+
+    \b
+    Examples:
+        gfwx verify compressed
+        gfwx verify compressed --source photos
+    """  # noqa: D301
+    sources, failures = find_sources(inputs, (SUFFIX,))
+    if source is not None and not source.is_dir() and len(sources) > 1:
+        raise click.UsageError(f"{len(sources)} files are not made of one ({source})")
+    tasks = [Task(one, None) for one in sources]
+    verification = Verification(source, max_pixels)
+    batch.run(verification, tasks, jobs=jobs, title="verifying", failures=failures)
+
+
+def _picture_for(file: Source, pictures: Path) -> Path:
+    """Path of the picture that a file was made of; raises PictureError."""
+    if not pictures.is_dir():
+        return pictures
+    place = pictures / file.place
+    found = [
+        path
+        for path in sorted(place.parent.glob(f"{glob.escape(place.stem)}.*"))
+        if path.suffix.lower() in SUFFIXES and path.stem == place.stem
+    ]
+    if len(found) == 1:
+        return found[0]
+    what = "no picture" if not found else "more than one picture"
+    raise PictureError(f"there is {what} for it in {place.parent}")
 
 
 def _by_checksum(header: Header, image: NDArray[Any]) -> str:
     stored = read_metadata(header).checksum
     if stored is None:
-        raise PictureError("it has no checksum; name the picture that it was made of")
+        raise PictureError("it has no checksum; name what it was made of with --source")
     if checksum(image) != stored:
         raise PictureError("its pixels are damaged: the checksum is another")
     return "the checksum is right"
 
 
-def _by_source(header: Header, image: NDArray[Any], source: Path, max_pixels: int) -> str:
+def _by_picture(header: Header, image: NDArray[Any], source: Path, max_pixels: int) -> str:
     try:
         expected = as_samples(read_picture(Source(source, source), max_pixels).image)
     except EXPECTED as error:
