@@ -3,6 +3,7 @@
 import csv
 import math
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,6 @@ from vaetheory.training.data_sets import load_data
 TINY = Scale(
     sizes=(2, 3),
     size=3,
-    optimal_sizes=(3,),
     large_sizes=(3, 20),
     hidden=8,
     batch_size=100,
@@ -87,7 +87,9 @@ def test_processes_train_the_same_models(runs: Runs, tmp_path: Path) -> None:
     expected = runs.models(configurations)
     seen: list[int] = []
     others = Runs(TINY, runs.data, tmp_path, 2, lambda title, done, count: seen.append(done))
-    for mine, theirs in zip(expected, others.models(configurations), strict=True):
+    with closing(others):
+        trained = others.models(configurations)
+    for mine, theirs in zip(expected, trained, strict=True):
         found = theirs.state_dict()
         for key, tensor in mine.state_dict().items():
             assert torch.equal(tensor, found[key])

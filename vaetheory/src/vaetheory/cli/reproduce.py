@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -92,15 +93,18 @@ def reproduce_command(
             TimeElapsedColumn(),
         )
         console = Console()
-        for one in EXPERIMENTS if name == "all" else [name]:
-            with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-                task = bar.add_task(one)
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(name)
 
-                def report(title: str, done: int, count: int) -> None:
-                    bar.update(task, description=title, completed=done, total=count)  # noqa: B023
+            def report(title: str, done: int, count: int) -> None:
+                bar.update(task, description=title, completed=done, total=count)
 
-                runs = Runs(scale, loaded, folder / "models", jobs, report)
-                torch.manual_seed(0)
-                written = EXPERIMENTS[one](runs).write(folder)
-            console.print(Markdown(written.read_text(encoding="utf-8")))
+            with closing(Runs(scale, loaded, folder / "models", jobs, report)) as runs:
+                for one in EXPERIMENTS if name == "all" else [name]:
+                    report(one, 0, 1)
+                    torch.manual_seed(0)
+                    written = EXPERIMENTS[one](runs).write(folder)
+                    bar.stop()  # which would be drawn among what is printed
+                    console.print(Markdown(written.read_text(encoding="utf-8")))
+                    bar.start()
         click.echo(write_page(output))

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from vaetheory.experiments.findings import Cell, Findings, Table, stack, with_error
 from vaetheory.experiments.runs import Runs, one_thread
-from vaetheory.experiments.scale import Scale
 from vaetheory.training.configuration import Configuration, Objective
 from vaetheory.training.evaluation import evaluate, mean_and_error
 from vaetheory.training.loop import Trainer
@@ -47,11 +46,10 @@ class _Measured:
 def learned_variances(runs: Runs) -> Findings:
     """Train every kind of model with every d, and compare the evidence of test images."""
     # All at once, so that no process waits for the others between two kinds.
-    kinds = {size: _kinds(runs.scale, size) for size in runs.scale.sizes}
     wanted = [
         runs.configuration(objective, size, seed)
-        for size, objectives in kinds.items()
-        for objective in objectives
+        for size in runs.scale.sizes
+        for objective in TITLES
         for seed in range(runs.scale.seeds_of(size))
     ]
     runs.models(wanted)
@@ -66,7 +64,7 @@ def learned_variances(runs: Runs) -> Findings:
     for size in runs.scale.sizes:
         seconds = _seconds_per_epoch(runs, size)
         control = found[size, CONTROL]
-        for objective in kinds[size]:
+        for objective in TITLES:
             title, one = TITLES[objective], found[size, objective]
             rows.append(
                 [
@@ -139,11 +137,6 @@ def learned_variances(runs: Runs) -> Findings:
     )
 
 
-def _kinds(scale: Scale, size: int) -> list[Objective]:
-    """Return the kinds of models with that d."""
-    return [kind for kind in TITLES if kind != "elbo-optimal" or size in scale.optimal_sizes]
-
-
 def _evaluate(runs: Runs, configuration: Configuration) -> list[float]:
     """Return the figures of `_Measured` for one model."""
     (model,) = runs.models([configuration])
@@ -159,15 +152,14 @@ def _evaluate(runs: Runs, configuration: Configuration) -> list[float]:
 
 def _seconds_per_epoch(runs: Runs, size: int) -> dict[Objective, float]:
     """Time steps of all kinds of models in turn, on one thread: the median of the rounds' least."""
-    kinds = _kinds(runs.scale, size)
     trainers = {
         objective: Trainer(
             replace(runs.configuration(objective, size), epochs=1), runs.data, torch.device("cpu")
         )
-        for objective in kinds
+        for objective in TITLES
     }
     batch = torch.arange(runs.scale.batch_size)
-    least: dict[Objective, list[float]] = {objective: [] for objective in kinds}
+    least: dict[Objective, list[float]] = {objective: [] for objective in TITLES}
     with one_thread():
         for _ in range(_ROUNDS):
             for objective, trainer in trainers.items():
@@ -206,8 +198,6 @@ def _figure(runs: Runs, found: dict[tuple[int, Objective], _Measured]) -> Figure
     kinds = [objective for objective in TITLES if objective != CONTROL]
     for one, size in zip(axes, runs.scale.sizes, strict=True):
         for row, objective in enumerate(kinds):
-            if (size, objective) not in found:
-                continue
             gap = found[size, objective].evidence - found[size, CONTROL].evidence
             mean, error = mean_and_error(gap)
             one.errorbar(mean, -row, xerr=2 * error, fmt="o", capsize=3)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -110,15 +111,24 @@ class Runs:
                     results.append(function(self, one))
                 self.report(title, done + 1, len(work))
             return results
-        # Fresh processes: threads do not survive a fork.
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(self.jobs, len(work)), mp_context=context) as pool:
-            silent = replace(self, report=_say_nothing)
-            futures = [pool.submit(_call_on_one_thread, function, silent, one) for one in work]
-            for done, future in enumerate(as_completed(futures)):
-                future.result()
-                self.report(title, done + 1, len(work))
+        silent = replace(self, report=_say_nothing)
+        futures = [self._pool.submit(_call_on_one_thread, function, silent, one) for one in work]
+        for done, future in enumerate(as_completed(futures)):
+            future.result()
+            self.report(title, done + 1, len(work))
         return [future.result() for future in futures]
+
+    @cached_property
+    def _pool(self) -> ProcessPoolExecutor:
+        """Processes for all that is done in parallel: each takes seconds to start."""
+        # Not forked: threads would not survive it.
+        return ProcessPoolExecutor(self.jobs, mp_context=multiprocessing.get_context("spawn"))
+
+    def close(self) -> None:
+        """End the processes, and give up what they have not begun."""
+        if "_pool" in vars(self):
+            self._pool.shutdown(cancel_futures=True)
+            del vars(self)["_pool"]
 
     def _train_one(self, configuration: Configuration) -> AutoEncoder:
         """Train a model, or load what has been trained."""
