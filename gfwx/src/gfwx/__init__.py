@@ -22,6 +22,7 @@ from gfwx.files import imread, imwrite, read_header, read_metadata
 from gfwx.header import Encoder, Filter, Header, Intent
 from gfwx.metadata import Metadata, MetadataWarning, checksum
 from gfwx.scratch import release_memory
+from gfwx.sequences import SequenceReader, SequenceWriter
 
 __version__ = _version("gfwx")
 
@@ -38,6 +39,8 @@ __all__ = [
     "MalformedError",
     "Metadata",
     "MetadataWarning",
+    "SequenceReader",
+    "SequenceWriter",
     "UnsupportedError",
     "__version__",
     "checksum",

@@ -6,15 +6,14 @@ import contextlib
 import mmap
 import os
 import secrets
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gfwx.codec import decode, encode
-from gfwx.errors import ArgumentError, ArgumentTypeError, GfwxError, MalformedError
+from gfwx.errors import ArgumentError, ArgumentTypeError, GfwxError
 from gfwx.header import BytesLike, Header
-from gfwx.metadata import Metadata, MetadataWarning
+from gfwx.metadata import Metadata, readable
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -102,11 +101,7 @@ def read_metadata(source: str | os.PathLike[str] | BytesLike | Header) -> Metada
         As `read_header` does.
     """
     header = source if isinstance(source, Header) else read_header(source)
-    try:
-        return Metadata.from_bytes(header.metadata)
-    except MalformedError as error:
-        warnings.warn(f"metadata are left out: {error}", MetadataWarning, stacklevel=2)
-        return Metadata()
+    return readable(header.metadata)
 
 
 def imwrite(path: str | os.PathLike[str], image: ArrayLike, **options: Any) -> None:

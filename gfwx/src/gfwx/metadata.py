@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -154,6 +155,16 @@ class Metadata:
             values=_parsed(found[_VALUES]) if _VALUES in found else {},
             checksum=None if checksum is None else int.from_bytes(checksum, "little"),
         )
+
+
+def readable(block: BytesLike) -> Metadata:
+    """Read the metadata of a header; none, with a `MetadataWarning`, if they are damaged."""
+    try:
+        return Metadata.from_bytes(block)
+    except MalformedError as error:
+        # To the caller of the function that calls this one.
+        warnings.warn(f"metadata are left out: {error}", MetadataWarning, stacklevel=3)
+        return Metadata()
 
 
 def checksum(image: ArrayLike) -> int:
