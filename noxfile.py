@@ -210,6 +210,18 @@ def wheels(session: nox.Session, package: str) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site of gfwx's documentation, in build/site; any warning is an error."""
+    rest = arguments(session, "gfwx")
+    plugins = "imageio,numcodecs,pillow,zarr"
+    install(session, f"./gfwx[{plugins}]", *group("gfwx", "docs"))
+    session.run("python", "gfwx/docs/site/stage.py", "build/docs")
+    options = ["--quiet", "--fail-on-warning", "--keep-going", "-c", "gfwx/docs/site"]
+    session.run("sphinx-build", *options, *rest, "build/docs", "build/site")
+    session.log(f"open {ROOT / 'build/site/index.html'}")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Compare the codec with others: sizes, speeds, quality, memory; writes a report."""
     rest = with_whole_paths(session, arguments(session, "gfwx"))
@@ -263,6 +275,24 @@ def bench_zarr(session: nox.Session) -> None:
     session.run("python", "-m", "zarr_stacks.compare", *rest)
 
 
+@nox.session
+def bench_sequences(session: nox.Session) -> None:
+    """Write and read sequences of frames, with prediction and without; writes a report."""
+    rest = with_whole_paths(session, arguments(session, "gfwx"))
+    install(session, "./gfwx", "-r", "bench/sequences/requirements.txt")
+    session.chdir("bench")
+    session.run("python", "-m", "sequences.compare", *rest)
+
+
+@nox.session
+def bench_drafts(session: nox.Session) -> None:
+    """Time thumbnails of a large picture through Pillow; writes a report."""
+    rest = with_whole_paths(session, arguments(session, "gfwx"))
+    install(session, "./gfwx[pillow]", "-r", "bench/drafts/requirements.txt")
+    session.chdir("bench")
+    session.run("python", "-m", "drafts.compare", *rest)
+
+
 def with_whole_paths(session: nox.Session, rest: list[str]) -> list[str]:
     """Return arguments with the paths of options joined to them, made absolute.
 
@@ -272,7 +302,14 @@ def with_whole_paths(session: nox.Session, rest: list[str]) -> list[str]:
     following = iter(rest)
     for argument in following:
         name, separator, path = argument.partition("=")
-        if name in ("--pictures", "--reference", "--report", "--data-folder", "--folder"):
+        if name in (
+            "--pictures",
+            "--reference",
+            "--report",
+            "--data-folder",
+            "--folder",
+            "--frames",
+        ):
             path = path if separator else next(following, "")
             if not path or path.startswith("-"):
                 session.error(f"{name} needs a path after it")

@@ -26,7 +26,7 @@ def describe() -> dict[str, Any]:
     libraries = [getattr(imagecodecs, f"{name}_version")() for name in LIBRARIES]
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": CORES,
         "memory_GB": _memory(),
         "instruction_set": kernels.instruction_set,
@@ -70,7 +70,8 @@ def one_core() -> Iterator[None]:
         os.sched_setaffinity(0, allowed)
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Name the processor."""
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         facts = dict(line.split(":", 1) for line in lines if ":" in line)

@@ -149,11 +149,9 @@ def debian() -> tuple[Picture, ...]:
     """
     found = []
     for name, origin in DEBIAN.items():
-        file = _installed(origin) or _fetched(origin)
+        file = find(origin)
         if file is None:
             continue
-        if hashlib.sha256(file.read_bytes()).hexdigest() != origin.sha256:
-            raise ValueError(f"{file} is not the picture meant: its SHA-256 is another")
         package = f"Debian package {origin.package}"
         found.append(
             Picture(
@@ -168,6 +166,20 @@ def debian() -> tuple[Picture, ...]:
             )
         )
     return tuple(found)
+
+
+def find(origin: Origin) -> Path | None:
+    """Find a file of a Debian package, fetching it if it is not there; None if it cannot be had.
+
+    Raises
+    ------
+    ValueError
+        It has another content.
+    """
+    file = _installed(origin) or _fetched(origin)
+    if file and hashlib.sha256(file.read_bytes()).hexdigest() != origin.sha256:
+        raise ValueError(f"{file} is not the one meant: its SHA-256 is another")
+    return file
 
 
 def scikit_image() -> tuple[Picture, ...]:

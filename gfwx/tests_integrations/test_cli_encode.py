@@ -19,16 +19,17 @@ from PIL import Image, ImageCms
 
 import gfwx
 
-README = Path(__file__).parents[1] / "README.md"
+PACKAGE = Path(__file__).parents[1]
 
 
-def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorials/folders.md"])
+def test_a_page_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     folder_of_pictures(Path("photos"), 4)
-    section = README.read_text(encoding="utf-8").partition("\n## Command line\n")[2]
-    lines = re.findall(r"^```sh\n(.*?)^```$", section.partition("\n## ")[0], re.DOTALL | re.M)
-    commands = [shlex.split(line, comments=True) for line in lines[0].splitlines()]
-    assert len(commands) >= 2
+    text = (PACKAGE / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.M)
+    commands = [shlex.split(line, comments=True) for line in "".join(blocks).splitlines()]
+    assert len(commands) >= 4
     for program, *arguments in commands:
         assert program == "gfwx"
         assert run(*arguments).exit_code == 0

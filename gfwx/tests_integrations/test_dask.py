@@ -111,6 +111,12 @@ def test_it_is_imported_only_for_use() -> None:
     assert not {"dask", "distributed", "zarr"} & modules_after("import gfwx")
 
 
-def test_the_documentation_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("page", "fence", "blocks"),
+    [("docs/dask.md", "python", 1), ("docs/tutorials/stacks.md", "python dask", 4)],
+)
+def test_the_documentation_runs(
+    page: str, fence: str, blocks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    assert documented.run("docs/dask.md", "python") == 1
+    assert documented.run(page, fence) == blocks
